@@ -1,8 +1,8 @@
 // Package needs lets a test say what it needs of the machine: root, a command
 // from a package, a kernel feature.
 //
-// Where the need is not met the test is left out, and said so in a line that
-// scripts/test collects and repeats at the end. In CI nothing may be left out,
+// Where the need is not met the test is left out, and a line in the file
+// $SOCKETHA_LEFT_OUT says so: scripts/test repeats them at the end. In CI nothing may be left out,
 // so there the same call fails the test: a silent skip would be a hole in the
 // proof.
 package needs
@@ -13,9 +13,6 @@ import (
 	"os/exec"
 	"testing"
 )
-
-// Marker starts every line that tells of a test left out.
-const Marker = "LEFT-OUT:"
 
 // Root requires an effective user id of 0, for namespaces and raw sockets.
 func Root(t testing.TB) {
@@ -49,5 +46,22 @@ func leftOut(t testing.TB, why string) {
 	if os.Getenv("CI") != "" {
 		t.Fatalf("%s %s: in CI this test must run", t.Name(), why)
 	}
-	t.Skipf("%s %s %s", Marker, t.Name(), why)
+	record(t.Name() + " " + why)
+	t.Skipf("%s %s", t.Name(), why)
+}
+
+// record adds a line to the file named by SOCKETHA_LEFT_OUT, which scripts/test
+// prints at the end. Lines are short, so that appends of test binaries running
+// side by side do not mix.
+func record(line string) {
+	name := os.Getenv("SOCKETHA_LEFT_OUT")
+	if name == "" {
+		return
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // the path is scripts/test's own
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	fmt.Fprintln(f, line)
 }

@@ -1,0 +1,101 @@
+// Package layering holds the test that keeps the arrows of ARCHITECTURE.md
+// pointing down. depguard says the same while one types; this test also sees
+// what is imported by way of others.
+package layering
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A rule forbids packages, their tests aside, to depend on others, at any
+// distance. A name ending in /... covers everything below it.
+type rule struct {
+	of     string
+	forbid []string
+	except []string
+	why    string
+}
+
+var rules = []rule{
+	{"socketha/peer", []string{"socketha/...", "net", "os"}, nil, "the words of the domain depend on nothing"},
+	{"socketha/peer/compat", []string{"socketha/peer/...", "socketha/agent/...", "socketha/platform/...", "net", "os/exec"}, []string{"socketha/peer"}, "the verdict is pure"},
+	{"socketha/peer/session", []string{"socketha/peer/...", "socketha/agent/...", "socketha/platform/...", "net", "os/exec"}, []string{"socketha/peer"}, "the state machine is pure"},
+	{"socketha/peer/wire", []string{"socketha/peer/...", "socketha/agent/...", "socketha/platform/...", "net", "os/exec"}, []string{"socketha/peer"}, "the codec does no I/O"},
+	{"socketha/peer/speaker", []string{"socketha/peer/transport/...", "socketha/platform/...", "socketha/agent/...", "github.com/pion/..."}, nil, "the speaker declares Conn and knows no DTLS"},
+	{"socketha/peer/transport/...", []string{"socketha/peer/speaker", "socketha/peer/session", "socketha/peer/wire", "socketha/platform/...", "socketha/agent/..."}, nil, "the transport carries bytes"},
+	{"socketha/platform/...", []string{"socketha/peer/...", "socketha/agent/..."}, nil, "platform knows the machine only; the agent adapts"},
+	{"socketha/agent/status", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker", "net/http", "os/exec"}, nil, "the status document is a pure leaf"},
+	{"socketha/agent/config", []string{"socketha/platform/...", "socketha/peer/speaker", "socketha/agent/local/..."}, nil, "configuration is data"},
+	{"socketha/agent/local/...", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker"}, nil, "the local API renders the document and nothing else"},
+}
+
+type pkg struct {
+	ImportPath string
+	Deps       []string
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	pkgs := list(t)
+	for _, r := range rules {
+		matched := false
+		for _, p := range pkgs {
+			if !covers(r.of, p.ImportPath) {
+				continue
+			}
+			matched = true
+			for _, dep := range p.Deps {
+				if !covers(r.of, dep) && matches(r.forbid, dep) && !matches(r.except, dep) {
+					t.Errorf("%s depends on %s: %s", p.ImportPath, dep, r.why)
+				}
+			}
+		}
+		if !matched {
+			t.Errorf("the rule for %s matches no package: update the rules with the house", r.of)
+		}
+	}
+}
+
+func TestEveryPackageHasARule(t *testing.T) {
+	free := []string{"socketha/agent", "socketha/agent/build", "socketha/cmd/...", "socketha/scripts/..."}
+	for _, p := range list(t) {
+		ruled := slices.ContainsFunc(rules, func(r rule) bool { return covers(r.of, p.ImportPath) })
+		if !ruled && !matches(free, p.ImportPath) {
+			t.Errorf("%s has no layering rule: a new room is a decision, write it here and in ARCHITECTURE.md", p.ImportPath)
+		}
+	}
+}
+
+func matches(patterns []string, path string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return covers(p, path) })
+}
+
+func covers(pattern, path string) bool {
+	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return path == base || strings.HasPrefix(path, base+"/")
+	}
+	return path == pattern
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Deps", "socketha/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
