@@ -1,0 +1,204 @@
+package suite
+
+import (
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"sync/atomic"
+
+	"github.com/pion/dtls/v2"
+	"github.com/pion/dtls/v2/pkg/crypto/clientcertificate"
+	"github.com/pion/dtls/v2/pkg/crypto/prf"
+	"github.com/pion/dtls/v2/pkg/protocol/recordlayer"
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// ID is the IANA number of the suite (RFC 7905 section 4).
+const ID dtls.CipherSuiteID = 0xCCA9
+
+// Overhead is what sealing adds to a record's payload, in bytes: the tag only,
+// as the nonce is implicit (RFC 7905 section 2).
+const Overhead = chacha20poly1305.Overhead
+
+const (
+	headerSize = recordlayer.HeaderSize
+	nonceSize  = chacha20poly1305.NonceSize
+	aadSize    = 13 // sequence 8, type 1, version 2, length 2 (RFC 5246 section 6.2.3.3)
+)
+
+// Errors that pion only logs: a record that cannot be opened is dropped.
+var (
+	errNotReady = errors.New("suite: no keys yet")
+	errShort    = errors.New("suite: record shorter than header and tag")
+	errForged   = errors.New("suite: record does not authenticate")
+)
+
+// Events are told to the owner of one association. Nil functions are skipped;
+// the others are called from pion's goroutines and must not block.
+type Events struct {
+	Opened func() // a record of the peer was authenticated
+	Forged func() // a protected record did not authenticate
+}
+
+// Suite is one association's instance. pion requires a fresh one for each
+// handshake: sharing one would share its keys.
+type Suite struct {
+	events Events
+	keys   atomic.Pointer[keys]
+	sealed atomic.Uint64
+}
+
+// New returns an instance without keys; pion calls Init when it has them.
+func New(events Events) *Suite { return &Suite{events: events} }
+
+// keys are set once. pion seals under its write lock and opens from one
+// goroutine at a time, so each direction can reuse its scratch space.
+type keys struct{ local, remote direction }
+
+// direction is one half of the association: its key, IV and scratch space.
+type direction struct {
+	aead  cipher.AEAD
+	iv    [nonceSize]byte
+	nonce [nonceSize]byte
+	aad   [aadSize]byte
+}
+
+func newDirection(key, iv []byte) (*direction, error) {
+	aead, err := chacha20poly1305.New(key)
+	if err != nil {
+		return nil, err
+	}
+	d := &direction{aead: aead}
+	copy(d.iv[:], iv)
+	return d, nil
+}
+
+// prepare fills nonce and additional data from a record header. RFC 7905
+// section 2: the 64-bit sequence number, for DTLS the epoch and the 48-bit
+// sequence number as they stand in the header, is padded on the left to the
+// length of the IV and xored with it.
+func (d *direction) prepare(header []byte, plaintextLen int) {
+	sequence := header[3:11]
+	d.nonce = d.iv
+	for i, b := range sequence {
+		d.nonce[nonceSize-8+i] ^= b
+	}
+	copy(d.aad[0:8], sequence)
+	copy(d.aad[8:11], header[0:3]) // content type, version
+	binary.BigEndian.PutUint16(d.aad[11:13], uint16(plaintextLen))
+}
+
+// Init derives the keys of RFC 5246 section 6.3: no MAC key, a 32-byte key and
+// a 12-byte IV for each direction.
+func (s *Suite) Init(masterSecret, clientRandom, serverRandom []byte, isClient bool) error {
+	k, err := prf.GenerateEncryptionKeys(masterSecret, clientRandom, serverRandom,
+		0, chacha20poly1305.KeySize, nonceSize, sha256.New)
+	if err != nil {
+		return fmt.Errorf("suite: derive keys: %w", err)
+	}
+	client, err := newDirection(k.ClientWriteKey, k.ClientWriteIV)
+	if err != nil {
+		return fmt.Errorf("suite: client write key: %w", err)
+	}
+	server, err := newDirection(k.ServerWriteKey, k.ServerWriteIV)
+	if err != nil {
+		return fmt.Errorf("suite: server write key: %w", err)
+	}
+	if isClient {
+		s.keys.Store(&keys{local: *client, remote: *server})
+	} else {
+		s.keys.Store(&keys{local: *server, remote: *client})
+	}
+	return nil
+}
+
+// IsInitialized reports whether Init has run.
+func (s *Suite) IsInitialized() bool { return s.keys.Load() != nil }
+
+// Sealed counts the records sealed, for the limit on a key's life.
+func (s *Suite) Sealed() uint64 { return s.sealed.Load() }
+
+// Encrypt seals raw, a header of 13 bytes and its payload, and returns the
+// protected record. It may use raw's spare capacity.
+func (s *Suite) Encrypt(_ *recordlayer.RecordLayer, raw []byte) ([]byte, error) {
+	k := s.keys.Load()
+	if k == nil {
+		return nil, errNotReady
+	}
+	payload := len(raw) - headerSize
+	if payload < 0 {
+		return nil, errShort
+	}
+	d := &k.local
+	d.prepare(raw, payload)
+	out := raw
+	if cap(raw)-len(raw) < Overhead {
+		out = make([]byte, len(raw), len(raw)+Overhead)
+		copy(out, raw)
+	}
+	out = d.aead.Seal(out[:headerSize], d.nonce[:], out[headerSize:], d.aad[:])
+	binary.BigEndian.PutUint16(out[headerSize-2:], uint16(payload+Overhead))
+	s.sealed.Add(1)
+	return out, nil
+}
+
+// Decrypt opens a protected record in place and returns its header and
+// plaintext. Unlike pion's suites it lets no ChangeCipherSpec through: in a
+// protected epoch that would be an unauthenticated record.
+func (s *Suite) Decrypt(in []byte) ([]byte, error) {
+	k := s.keys.Load()
+	if k == nil {
+		return nil, errNotReady
+	}
+	plain := len(in) - headerSize - Overhead
+	if plain < 0 {
+		return nil, s.forged(errShort)
+	}
+	d := &k.remote
+	d.prepare(in, plain)
+	out, err := d.aead.Open(in[headerSize:headerSize], d.nonce[:], in[headerSize:], d.aad[:])
+	if err != nil {
+		return nil, s.forged(errForged)
+	}
+	if s.events.Opened != nil {
+		s.events.Opened()
+	}
+	return in[:headerSize+len(out)], nil
+}
+
+func (s *Suite) forged(err error) error {
+	if s.events.Forged != nil {
+		s.events.Forged()
+	}
+	return err
+}
+
+// String names the suite as IANA does.
+func (s *Suite) String() string { return "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" }
+
+// ID returns the IANA number.
+func (s *Suite) ID() dtls.CipherSuiteID { return ID }
+
+// CertificateType returns the kind of certificate the suite asks for.
+func (s *Suite) CertificateType() clientcertificate.Type { return clientcertificate.ECDSASign }
+
+// HashFunc returns the hash of the PRF and of the handshake transcript.
+func (s *Suite) HashFunc() func() hash.Hash { return sha256.New }
+
+// AuthenticationType says that both ends show certificates.
+func (s *Suite) AuthenticationType() dtls.CipherSuiteAuthenticationType {
+	return dtls.CipherSuiteAuthenticationTypeCertificate
+}
+
+// KeyExchangeAlgorithm says that the key exchange is ephemeral.
+func (s *Suite) KeyExchangeAlgorithm() dtls.CipherSuiteKeyExchangeAlgorithm {
+	return dtls.CipherSuiteKeyExchangeAlgorithmEcdhe
+}
+
+// ECC says that elliptic curve extensions are sent.
+func (s *Suite) ECC() bool { return true }
+
+var _ dtls.CipherSuite = (*Suite)(nil)
