@@ -1,0 +1,96 @@
+package guard
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"syscall"
+)
+
+// maxHints bounds the errors in a row that one Read takes for hints, so that a
+// socket which fails for good cannot keep it spinning.
+const maxHints = 1 << 10
+
+// Conn is the net.Conn that pion runs over: the datagrams of inner, filtered.
+//
+// Errors that a router or the peer's kernel can cause from outside (ICMP) are
+// hints and not verdicts: they are counted in Hints and the datagram is lost,
+// as UDP may lose it. Whether the peer is gone is the dead timer's decision.
+type Conn struct {
+	net.Conn
+	*Filter
+
+	hints    *atomic.Uint64
+	muted    atomic.Bool
+	bypassed bool
+}
+
+// NewConn puts a filter over inner. hints counts errors taken for hints.
+func NewConn(inner net.Conn, filter *Filter, hints *atomic.Uint64) *Conn {
+	return &Conn{Conn: inner, Filter: filter, hints: hints}
+}
+
+// Bypass lets every record through. Tests use it to show what pion alone does
+// with forged records; it must be called before the first Read.
+func (c *Conn) Bypass() { c.bypassed = true }
+
+// Mute swallows all that is written from now on, so that a handshake given up
+// for another one leaves without an alert.
+func (c *Conn) Mute() { c.muted.Store(true) }
+
+// Read returns the next datagram of which anything is left.
+func (c *Conn) Read(b []byte) (int, error) {
+	for hints := 0; ; {
+		n, err := c.Conn.Read(b)
+		switch {
+		case err == nil:
+			hints = 0
+		case hints < maxHints && isHint(err):
+			hints++
+			c.hints.Add(1)
+			continue
+		default:
+			return 0, err
+		}
+		if !c.bypassed {
+			n = c.Apply(b[:n])
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// Write sends one datagram. An ICMP error left over from an earlier datagram
+// fails the next send without sending anything, so that one is tried again.
+func (c *Conn) Write(b []byte) (int, error) {
+	if c.muted.Load() {
+		return len(b), nil
+	}
+	n, err := c.Conn.Write(b)
+	if err != nil && isHint(err) {
+		c.hints.Add(1)
+		n, err = c.Conn.Write(b)
+	}
+	if err != nil && isHint(err) {
+		c.hints.Add(1)
+		return len(b), nil
+	}
+	return n, err
+}
+
+// isHint tells what the network can cause from what is wrong with the socket.
+func isHint(err error) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN,
+		syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EPROTO, syscall.EMSGSIZE, syscall.EACCES,
+		syscall.EPERM, syscall.ENOBUFS, syscall.ENOMEM, syscall.EAGAIN:
+		return true
+	default:
+		return false
+	}
+}
