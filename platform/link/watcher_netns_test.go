@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"socketha/platform/internal/nstest"
-
 	"golang.org/x/sys/unix"
+
+	"socketha/platform/internal/nstest"
 )
 
 // watchIn runs a watcher inside ns until the test ends.

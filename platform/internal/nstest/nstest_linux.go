@@ -5,11 +5,11 @@ import (
 	"runtime"
 	"testing"
 
-	"socketha/scripts/needs"
-
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"socketha/scripts/needs"
 )
 
 // NS is a network namespace that ends with its test.
