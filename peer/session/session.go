@@ -115,7 +115,6 @@ func (s *Session) handle(ev Event) {
 		}
 	case PathDown:
 		s.path = false
-		s.nextTx = time.Time{}
 	case Urgent:
 		s.urgent()
 	case Tick:

@@ -51,6 +51,19 @@ func TestStrangeJitter(t *testing.T) {
 	}
 }
 
+// TestTimeNeverGoesBack: a caller whose times are out of order makes nothing undone.
+func TestTimeNeverGoesBack(t *testing.T) {
+	s, hb := upSession(t)
+	last := epoch.Add(time.Second)
+	for _, at := range []time.Time{last, epoch.Add(time.Millisecond)} {
+		hb.Sequence++
+		s.Step(at, session.Event{Kind: session.Received, Heartbeat: hb})
+		if v := s.View(); !v.LastReceived.Equal(last) {
+			t.Errorf("stepped at %v, last received %v", at, v.LastReceived)
+		}
+	}
+}
+
 // TestOwnJitter: the built-in generator covers its range.
 func TestOwnJitter(t *testing.T) {
 	s := mustNew(t, session.Config{Discriminator: 12345})
