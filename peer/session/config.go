@@ -48,7 +48,8 @@ func validTimers(t peer.Timers) bool {
 		t.DetectMult >= MinDetectMult && t.DetectMult <= MaxDetectMult
 }
 
-// Config is what a session needs to know about its own side.
+// Config is what a session needs to know about its own side. Intervals are
+// rounded up to whole milliseconds, because that is what the peer is told.
 type Config struct {
 	Timers        peer.Timers   // zero: DefaultTimers
 	Discriminator uint32        // drawn at random once a boot, never 0 (RFC 5880 section 6.3)
@@ -75,6 +76,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if !validInterval(c.SlowTx) {
 		return c, fmt.Errorf("session: slow transmit interval %v is outside %v to %v", c.SlowTx, MinInterval, MaxInterval)
+	}
+	for _, d := range []*time.Duration{&c.Timers.DesiredTx, &c.Timers.RequiredRx, &c.SlowTx} {
+		*d = (*d + time.Millisecond - 1).Truncate(time.Millisecond)
 	}
 	if c.Jitter == nil {
 		c.Jitter = xorshift(c.Discriminator)

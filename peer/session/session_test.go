@@ -33,6 +33,12 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
+	odd := session.Config{Discriminator: 1, SlowTx: session.MinInterval, Timers: peer.Timers{
+		DesiredTx: 100*time.Millisecond + 1, RequiredRx: 101*time.Millisecond - 1, DetectMult: 3,
+	}}
+	if v := mustNew(t, odd).View(); v.TxInterval != 101*time.Millisecond || v.RxInterval != 101*time.Millisecond {
+		t.Errorf("intervals %v and %v, want whole milliseconds", v.TxInterval, v.RxInterval)
+	}
 	s := mustNew(t, session.Config{Discriminator: 1})
 	if v := s.View(); v.TxInterval != session.DefaultSlowTx || v.State != peer.StateAdminDown {
 		t.Errorf("with defaults: %+v", v)

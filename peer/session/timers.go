@@ -116,10 +116,7 @@ func (s *Session) suspectOwnStall() {
 		return
 	}
 	s.suspicions++
-	s.detectAt = hold
-	if s.state == peer.StateUp {
-		s.probeAt = s.now
-	}
+	s.detectAt = hold // the probes are overdue by then, so the peer is asked at once
 }
 
 // earliest is the next time at which there is something to do.
