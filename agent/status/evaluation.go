@@ -74,7 +74,17 @@ func (ev *Evaluation) digest() string {
 
 // Document renders the evaluation as of now. Its maps and lists are shared
 // between documents and must not be changed.
-func (ev *Evaluation) Document(live Live) Document { return ev.overdue(live).render(live) }
+func (ev *Evaluation) Document(live Live) Document {
+	d, _ := ev.Show(live)
+	return d
+}
+
+// Show is Document with the meaning of what it shows. That is the evaluation's
+// own, unless nobody has evaluated since the peer's heartbeats ended.
+func (ev *Evaluation) Show(live Live) (Document, string) {
+	shown := ev.overdue(live)
+	return shown.render(live), shown.meaning
+}
 
 func (ev *Evaluation) render(live Live) Document {
 	in := &ev.in

@@ -335,6 +335,12 @@ func TestOverdue(t *testing.T) {
 	if want := bootTime.Add(time.Duration(second(7))); !d.ReadinessSince.Equal(want) {
 		t.Errorf("not ready since %v, want %v", d.ReadinessSince, want)
 	}
+	late, later := liveAt(second(8)), liveAt(second(100))
+	late.PeerLastHeard, later.PeerLastHeard = second(0), second(0)
+	_, meaning := ev.Show(late)
+	if _, again := ev.Show(later); meaning == ev.Meaning() || again != meaning {
+		t.Errorf("meaning %s, overdue %s, still overdue %s", ev.Meaning(), meaning, again)
+	}
 	if later := read(100, second(0)); !later.ReadinessSince.Equal(d.ReadinessSince.Time) {
 		t.Error("since moves from reading to reading")
 	}
