@@ -39,6 +39,7 @@ var (
 // Events are told to the owner of one association. Nil functions are skipped;
 // the others are called from pion's goroutines and must not block.
 type Events struct {
+	Sealed func() // a record was protected
 	Opened func() // a record of the peer was authenticated
 	Forged func() // a protected record did not authenticate
 }
@@ -48,7 +49,6 @@ type Events struct {
 type Suite struct {
 	events Events
 	keys   atomic.Pointer[keys]
-	sealed atomic.Uint64
 }
 
 // New returns an instance without keys; pion calls Init when it has them.
@@ -118,9 +118,6 @@ func (s *Suite) Init(masterSecret, clientRandom, serverRandom []byte, isClient b
 // IsInitialized reports whether Init has run.
 func (s *Suite) IsInitialized() bool { return s.keys.Load() != nil }
 
-// Sealed counts the records sealed, for the limit on a key's life.
-func (s *Suite) Sealed() uint64 { return s.sealed.Load() }
-
 // Encrypt seals raw, a header of 13 bytes and its payload, and returns the
 // protected record. It may use raw's spare capacity.
 func (s *Suite) Encrypt(_ *recordlayer.RecordLayer, raw []byte) ([]byte, error) {
@@ -141,7 +138,7 @@ func (s *Suite) Encrypt(_ *recordlayer.RecordLayer, raw []byte) ([]byte, error) 
 	}
 	out = d.aead.Seal(out[:headerSize], d.nonce[:], out[headerSize:], d.aad[:])
 	binary.BigEndian.PutUint16(out[headerSize-2:], uint16(payload+Overhead))
-	s.sealed.Add(1)
+	tell(s.events.Sealed)
 	return out, nil
 }
 
@@ -163,17 +160,19 @@ func (s *Suite) Decrypt(in []byte) ([]byte, error) {
 	if err != nil {
 		return nil, s.forged(errForged)
 	}
-	if s.events.Opened != nil {
-		s.events.Opened()
-	}
+	tell(s.events.Opened)
 	return in[:headerSize+len(out)], nil
 }
 
 func (s *Suite) forged(err error) error {
-	if s.events.Forged != nil {
-		s.events.Forged()
-	}
+	tell(s.events.Forged)
 	return err
+}
+
+func tell(event func()) {
+	if event != nil {
+		event()
+	}
 }
 
 // String names the suite as IANA does.

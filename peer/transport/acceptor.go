@@ -1,0 +1,215 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"socketha/peer/transport/internal/guard"
+	"socketha/peer/transport/internal/suite"
+)
+
+// maxSocketErrors in a row mean that the socket is of no use any more.
+const maxSocketErrors = 1 << 10
+
+// acceptor owns one UDP socket and hands its datagrams to virtual connections,
+// one for each source. pion's listener is not used: it handshakes in line, so
+// that one silent client blocks all others.
+type acceptor struct {
+	endpoint *Endpoint
+
+	mu      sync.Mutex
+	routes  map[netip.AddrPort]*vconn
+	pending []*vconn // handshakes under way, oldest first
+}
+
+func newAcceptor(e *Endpoint) *acceptor {
+	return &acceptor{endpoint: e, routes: map[netip.AddrPort]*vconn{}}
+}
+
+// run keeps a socket open and serves it. It takes new peers until ctx is done
+// and serves those it has until the context of the socket is.
+func (a *acceptor) run(ctx, socket context.Context) {
+	e := a.endpoint
+	delay := minRedial
+	for socket.Err() == nil {
+		s, err := e.net.Listen(ctx, e.cfg.Local)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			e.ledger.socket(err)
+			a.rest(ctx, delay)
+			delay = min(2*delay, maxRedialRefused)
+			continue
+		}
+		e.ledger.socket(nil)
+		delay = minRedial
+		a.serve(ctx, socket, s)
+	}
+}
+
+// rest waits before the socket is tried again.
+func (a *acceptor) rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(jitter(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-a.endpoint.rebind:
+	case <-ctx.Done():
+	}
+}
+
+// serve receives until the socket fails, is to be replaced, or its context is
+// done; then every association over it ends.
+func (a *acceptor) serve(ctx, socket context.Context, s packetSocket) {
+	over := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-a.endpoint.rebind:
+		case <-socket.Done():
+		case <-over:
+		}
+		_ = s.Close() // ends the read below
+	})
+	a.receive(ctx, s)
+	close(over)
+	watch.Wait()
+	a.closeAll()
+}
+
+// receive routes datagrams until the socket is closed. Other errors are hints
+// that pass, unless there is nothing else any more.
+func (a *acceptor) receive(ctx context.Context, s packetSocket) {
+	buffer := make([]byte, maxDatagram+1)
+	for hints := 0; hints < maxSocketErrors; hints++ {
+		n, from, err := s.ReadFromUDPAddrPort(buffer)
+		switch {
+		case err == nil:
+			hints = -1
+			a.route(ctx, s, from, buffer[:n])
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			a.endpoint.ledger.hints.Add(1)
+		}
+	}
+}
+
+// closeAll ends every association, open or pending.
+func (a *acceptor) closeAll() {
+	a.mu.Lock()
+	var all []*vconn
+	for _, v := range a.routes {
+		all = append(all, v)
+	}
+	a.mu.Unlock()
+	for _, v := range all {
+		v.cancel(context.Canceled)
+		_ = v.Close()
+	}
+}
+
+// route gives a datagram to the association it belongs to, or starts one.
+func (a *acceptor) route(ctx context.Context, s packetSocket, from netip.AddrPort, b []byte) {
+	ledger := a.endpoint.ledger
+	switch {
+	case !a.endpoint.isPeer(from):
+		ledger.count(ReasonWrongSource)
+		return
+	case len(b) > maxDatagram:
+		ledger.count(ReasonOversize)
+		return
+	}
+	a.mu.Lock()
+	v := a.routes[from]
+	a.mu.Unlock()
+	if v == nil {
+		if v = a.admit(ctx, s, from, b); v == nil {
+			return
+		}
+	}
+	if v.push(b) {
+		ledger.count(ReasonQueueOverflow)
+	}
+}
+
+// admit starts a handshake for a plausible ClientHello. Nothing is allocated
+// for any other datagram.
+func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPort, b []byte) *vconn {
+	ledger := a.endpoint.ledger
+	switch guard.CheckHello(b, uint16(suite.ID)) {
+	case guard.NotHello:
+		ledger.count(ReasonNotAHello)
+		return nil
+	case guard.HelloNoSuite:
+		ledger.count(ReasonNoSharedSuite)
+		return nil
+	case guard.HelloNoEMS:
+		ledger.count(ReasonNoMasterSecret)
+		return nil
+	case guard.HelloOK:
+	}
+	if ctx.Err() != nil {
+		return nil // stopping: only those already here are served
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	v := &vconn{inbox: newInbox(), owner: a, socket: s, remote: from, cancel: cancel}
+	a.mu.Lock()
+	if len(a.pending) >= maxPending {
+		a.evict()
+	}
+	a.routes[from] = v
+	a.pending = append(a.pending, v)
+	a.mu.Unlock()
+	a.endpoint.tasks.Go(func() {
+		defer cancel(nil)
+		a.handshake(ctx, v)
+	})
+	return v
+}
+
+// evict ends the oldest handshake, sparing those whose source has shown that it
+// receives what is sent to it. Dropping the newest instead would let a flood
+// lock the real peer out. The caller holds mu.
+func (a *acceptor) evict() {
+	i := slices.IndexFunc(a.pending, func(v *vconn) bool { return !v.proven.Load() })
+	v := a.pending[max(i, 0)]
+	a.unlink(v)
+	v.cancel(errEvicted)
+	v.close()
+}
+
+// handshake serves one new source.
+func (a *acceptor) handshake(ctx context.Context, v *vconn) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	c, err := a.endpoint.handshake(ctx, v, false, nil)
+	if err != nil {
+		return // counted and logged
+	}
+	a.mu.Lock()
+	a.pending = slices.DeleteFunc(a.pending, func(w *vconn) bool { return v == w })
+	a.mu.Unlock()
+	a.endpoint.deliver(c)
+}
+
+// forget takes a closed association off the demux.
+func (a *acceptor) forget(v *vconn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.unlink(v)
+}
+
+// unlink removes v from both lists; the caller holds mu.
+func (a *acceptor) unlink(v *vconn) {
+	if a.routes[v.remote] == v {
+		delete(a.routes, v.remote)
+	}
+	a.pending = slices.DeleteFunc(a.pending, func(w *vconn) bool { return v == w })
+}

@@ -1,0 +1,42 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"socketha/peer/transport/internal/sock"
+)
+
+// network opens sockets. The kernel's is used by default; tests bring others.
+type network interface {
+	Listen(ctx context.Context, local netip.AddrPort) (packetSocket, error)
+	Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error)
+}
+
+// packetSocket is an unconnected UDP socket; *net.UDPConn is one.
+type packetSocket interface {
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	LocalAddr() net.Addr
+	Close() error
+}
+
+// kernel opens sockets of the machine, bound to one interface.
+type kernel struct{ iface string }
+
+func (k kernel) Listen(ctx context.Context, local netip.AddrPort) (packetSocket, error) {
+	c, err := sock.Listen(ctx, k.iface, local)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (k kernel) Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {
+	c, err := sock.Dial(ctx, k.iface, local, remote)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,189 @@
+package transport
+
+import (
+	"log/slog"
+	"maps"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"socketha/peer/transport/internal/guard"
+)
+
+// Stats is a snapshot of what an Endpoint has seen since it was made.
+type Stats struct {
+	Side  Side
+	Local netip.AddrPort
+	Peer  netip.AddrPort
+
+	// SocketError says why the socket could not be opened; empty if it is open
+	// or none was tried. Opening is tried again all the time.
+	SocketError string
+
+	Open        int    // connections open now
+	Established uint64 // handshakes completed
+	Dials       uint64 // handshakes begun by us
+	Hints       uint64 // socket errors that anyone on the network can cause
+
+	// LastEstablished is when the last handshake completed; zero if none did.
+	LastEstablished time.Time
+
+	// Rejected counts what was refused, by reason. Reasons that never occurred
+	// are absent.
+	Rejected map[Reason]uint64
+
+	// IdentityConflict and PeerReplaced are the last findings of their kind,
+	// nil if there was none. They stay; one older than LastEstablished is over
+	// unless it comes back.
+	IdentityConflict *Finding
+	PeerReplaced     *Finding
+}
+
+// Finding is a peer that a person has to look at (contract section 2).
+type Finding struct {
+	Reason      Reason
+	Serial      string // as its certificate states it; escape before showing
+	Fingerprint Fingerprint
+	Remote      netip.AddrPort // invalid if the configuration alone shows it
+	At          time.Time      // with monotonic reading
+	Count       uint64         // how often it was seen
+}
+
+// logEvery bounds how often one reason is logged.
+const logEvery = time.Minute
+
+// ledger holds the counters and findings of an endpoint.
+type ledger struct {
+	log     *slog.Logger
+	records guard.Counters
+	hints   atomic.Uint64
+	dials   atomic.Uint64
+	changed chan struct{}
+
+	mu          sync.Mutex
+	rejected    map[Reason]uint64
+	logged      map[Reason]time.Time
+	conflict    *Finding
+	replaced    *Finding
+	established uint64
+	last        time.Time
+	socketError string
+}
+
+func newLedger(log *slog.Logger) *ledger {
+	return &ledger{
+		log:      log,
+		changed:  make(chan struct{}, 1),
+		rejected: map[Reason]uint64{},
+		logged:   map[Reason]time.Time{},
+	}
+}
+
+// notify says that something changed its meaning.
+func (l *ledger) notify() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// count adds one to a reason without a word in the log: single datagrams.
+func (l *ledger) count(reason Reason) {
+	l.mu.Lock()
+	l.rejected[reason]++
+	l.mu.Unlock()
+}
+
+// reject counts a refused handshake and logs it, unless the reason was logged
+// within the last minute.
+func (l *ledger) reject(reason Reason, remote netip.AddrPort, who peerIdentity, err error) {
+	now := time.Now()
+	l.mu.Lock()
+	l.rejected[reason]++
+	total := l.rejected[reason]
+	last, ok := l.logged[reason]
+	quiet := ok && now.Sub(last) < logEvery
+	if !quiet {
+		l.logged[reason] = now
+	}
+	l.mu.Unlock()
+	if quiet {
+		return
+	}
+	l.log.Warn("handshake refused", "reason", string(reason), "count", total, "remote", remote.String(),
+		"serial", show(who.Serial), "error", show(err.Error()))
+}
+
+// find records a finding. The same peer found again is counted, not announced.
+func (l *ledger) find(kind findingKind, f Finding) {
+	var at **Finding
+	switch kind {
+	case findingConflict:
+		at = &l.conflict
+	case findingReplaced:
+		at = &l.replaced
+	case findingNone:
+		return
+	}
+	f.At, f.Count = time.Now(), 1
+	l.mu.Lock()
+	old := *at
+	known := old != nil && old.Reason == f.Reason && old.Serial == f.Serial && old.Fingerprint == f.Fingerprint
+	over := known && old.At.Before(l.last)
+	if known {
+		f.Count += old.Count
+	}
+	*at = &f
+	l.mu.Unlock()
+	if !known || over {
+		l.notify()
+	}
+}
+
+func (l *ledger) establish() {
+	l.mu.Lock()
+	l.established++
+	l.last = time.Now()
+	l.mu.Unlock()
+	l.notify()
+}
+
+// socket records whether the socket could be opened, and logs the change.
+func (l *ledger) socket(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	l.mu.Lock()
+	changed := text != l.socketError
+	l.socketError = text
+	l.mu.Unlock()
+	if !changed {
+		return
+	}
+	if err != nil {
+		l.log.Warn("socket not open", "error", text)
+	}
+	l.notify()
+}
+
+// fill copies the counters into s.
+func (l *ledger) fill(s *Stats) {
+	l.mu.Lock()
+	s.Rejected = maps.Clone(l.rejected)
+	s.IdentityConflict, s.PeerReplaced = clone(l.conflict), clone(l.replaced)
+	s.Established, s.LastEstablished = l.established, l.last
+	s.SocketError = l.socketError
+	l.mu.Unlock()
+	s.Hints, s.Dials = l.hints.Load(), l.dials.Load()
+	l.records.Each(func(reason string, n uint64) { s.Rejected[Reason(reason)] = n })
+}
+
+func clone(f *Finding) *Finding {
+	if f == nil {
+		return nil
+	}
+	g := *f
+	return &g
+}

@@ -1,0 +1,71 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// vconn is the acceptor's side of one association: a net.Conn over the socket
+// that all of them share.
+type vconn struct {
+	*inbox
+	owner  *acceptor
+	socket packetSocket
+	remote netip.AddrPort
+	cancel context.CancelCauseFunc // ends the handshake
+
+	// proven is set once the source has echoed the cookie: it receives what is
+	// sent to its address (RFC 6347 section 4.2.1).
+	proven atomic.Bool
+}
+
+// Read returns the next datagram from remote.
+func (v *vconn) Read(b []byte) (int, error) { return v.read(b) }
+
+// Write sends one datagram to remote. A ServerHello means that pion has
+// accepted the cookie.
+func (v *vconn) Write(b []byte) (int, error) {
+	select {
+	case <-v.closed:
+		return 0, net.ErrClosed
+	default:
+	}
+	if isServerHello(b) {
+		v.proven.Store(true)
+	}
+	return v.socket.WriteToUDPAddrPort(b, v.remote)
+}
+
+// isServerHello looks at the first record of a datagram of our own.
+func isServerHello(b []byte) bool {
+	const header, handshake, serverHello = 13, 22, 2
+	return len(b) > header && b[0] == handshake && b[header] == serverHello
+}
+
+// Close takes the association off the demux; the shared socket stays open.
+func (v *vconn) Close() error {
+	v.close()
+	v.owner.forget(v)
+	return nil
+}
+
+// LocalAddr returns the address of the shared socket.
+func (v *vconn) LocalAddr() net.Addr { return v.socket.LocalAddr() }
+
+// RemoteAddr returns the address and port of the peer.
+func (v *vconn) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(v.remote) }
+
+// SetDeadline sets the read deadline; writing to UDP never waits.
+func (v *vconn) SetDeadline(t time.Time) error { return v.SetReadDeadline(t) }
+
+// SetReadDeadline honours a time in the past at once.
+func (v *vconn) SetReadDeadline(t time.Time) error {
+	v.limit.set(t)
+	return nil
+}
+
+// SetWriteDeadline does nothing: writing to UDP never waits.
+func (v *vconn) SetWriteDeadline(time.Time) error { return nil }
