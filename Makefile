@@ -8,9 +8,9 @@ COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 # is never judged by a time before the code that judges it was written.
 COMMIT_TIME ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 2026-01-01T00:00:00Z)
 
-BUILDINFO = -X socketha/agent/build.version=$(VERSION) \
-            -X socketha/agent/build.commit=$(COMMIT) \
-            -X socketha/agent/build.commitTime=$(COMMIT_TIME)
+BUILDINFO = -X main.version=$(VERSION) \
+            -X main.commit=$(COMMIT) \
+            -X main.commitTime=$(COMMIT_TIME)
 
 # nethttpomithttp2 leaves HTTP/2 out (530 KB): the local API speaks HTTP/1.1.
 TAGS     = nethttpomithttp2

@@ -1,0 +1,204 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"socketha/agent/config"
+	"socketha/agent/local"
+	"socketha/peer/session"
+	"socketha/peer/speaker"
+	"socketha/peer/transport"
+	"socketha/platform/appliance"
+	"socketha/platform/link"
+	"socketha/platform/unixsock"
+)
+
+// Build is what the binary knows of its own source.
+type Build struct {
+	Version    string    // of the agent, told to the peer
+	CommitTime time.Time // floor under the clock: no time before it can be right
+}
+
+// Agent is one Socket's side of the pair. Make it with New and run it once.
+type Agent struct {
+	cfg   *config.Config
+	build Build
+	log   *slog.Logger
+
+	identity  *transport.Identity
+	appliance *appliance.Watcher
+	link      *link.Watcher
+	speaker   *speaker.Speaker
+	path      *path
+	observer  *observer
+	server    *local.Server
+}
+
+// A task runs until ctx is cancelled, and then returns nil.
+type task struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// New puts the agent together. It takes the local socket, so that of two agents
+// on one Socket the second fails here; Run gives it back. Errors say what the
+// administrator has to do.
+func New(cfg *config.Config, build Build, log *slog.Logger) (*Agent, error) {
+	a := &Agent{cfg: cfg, build: build, log: log}
+	var err error
+	if a.identity, err = transport.LoadIdentity(cfg.Identity.Key, cfg.Identity.Certificate); err != nil {
+		return nil, fmt.Errorf("this Socket has no identity (make one with \"socketha identity init\"): %w", err)
+	}
+	if a.link, err = link.New(link.Config{Name: cfg.Link.Interface, Log: log}); err != nil {
+		return nil, err
+	}
+	a.appliance = appliance.NewWatcher(appliance.Paths(cfg.Appliance), log)
+	a.path = &path{
+		open:    a.openEndpoint,
+		adopt:   func(c speaker.Conn) { a.speaker.Adopt(c) },
+		log:     log,
+		links:   make(chan link.State, 1),
+		changed: make(chan struct{}, 1),
+	}
+	a.speaker, err = speaker.New(speaker.Config{
+		Session: session.Config{Timers: cfg.Link.Timers(), Discriminator: discriminator()},
+		Redial:  a.path.redial,
+		Log:     log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.observer = newObserver(a)
+	if a.server, err = a.openServer(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Run runs all tasks until ctx is cancelled, and then returns nil; a task that
+// fails ends the others and is the error.
+func (a *Agent) Run(ctx context.Context) error {
+	a.log.Info("agent starts", "version", a.build.Version, "interface", a.cfg.Link.Interface,
+		"role", a.cfg.Pair.Role.String(), "serial", a.identity.Serial(), "fingerprint", a.identity.Fingerprint().String())
+	group, ctx := errgroup.WithContext(ctx)
+	for _, t := range []task{
+		{"HA interface", a.link.Run},
+		{"appliance files", a.appliance.Run},
+		{"HA link", a.path.Run},
+		{"heartbeats", a.speaker.Run},
+		{"status", a.observer.Run},
+		{"local interface", a.server.Run},
+	} {
+		group.Go(func() error {
+			if err := t.run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	a.log.Info("agent stopped")
+	return err
+}
+
+// openEndpoint makes the transport as the pins are now.
+func (a *Agent) openEndpoint() (*transport.Endpoint, error) {
+	trust, err := a.trust()
+	if err != nil {
+		return nil, err
+	}
+	return transport.New(transport.Config{
+		Identity:       a.identity,
+		Trust:          trust,
+		Interface:      a.cfg.Link.Interface,
+		Local:          a.cfg.Link.LocalAddrPort(),
+		Peer:           a.cfg.Link.PeerAddrPort(),
+		FlightInterval: flightInterval(a.cfg.Link.Interval),
+		TimeFloor:      a.build.CommitTime,
+		Log:            a.log,
+	})
+}
+
+// flightInterval repeats lost handshake flights sooner where timers are fast.
+func flightInterval(heartbeat time.Duration) time.Duration {
+	if heartbeat <= 100*time.Millisecond {
+		return 50 * time.Millisecond
+	}
+	return 0 // the transport's default
+}
+
+// trust reads whom to believe: the pins of the configuration and of the pins
+// file, or the CA.
+func (a *Agent) trust() (transport.Trust, error) {
+	id := a.cfg.Identity
+	pins, err := config.ReadPins(id.PinsFile)
+	if err != nil {
+		return transport.Trust{}, err
+	}
+	t := transport.Trust{PeerSerial: id.PeerSerial}
+	for _, f := range id.PeerFingerprints {
+		t.Pins = append(t.Pins, transport.Fingerprint(f))
+	}
+	for _, p := range pins {
+		t.Pins = append(t.Pins, transport.Fingerprint(p.Fingerprint))
+	}
+	if id.CA != "" {
+		if t.CA, err = readCA(id.CA); err != nil {
+			return transport.Trust{}, err
+		}
+	}
+	if len(t.Pins) == 0 && t.CA == nil {
+		return transport.Trust{}, fmt.Errorf("nobody is trusted yet: pin the peer with \"socketha identity trust\" (%s has no pins)", id.PinsFile)
+	}
+	return t, nil
+}
+
+func readCA(name string) (*x509.CertPool, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("CA: %s holds no PEM certificate", name)
+	}
+	return pool, nil
+}
+
+// openServer takes the unix socket and puts the local interface on it.
+func (a *Agent) openServer() (*local.Server, error) {
+	var opts unixsock.Options
+	if group := a.cfg.Local.AdminGroup; group != "" {
+		opts.Group = group
+	}
+	listener, err := unixsock.Listen(a.cfg.Local.Socket, opts)
+	if err != nil {
+		return nil, fmt.Errorf("local interface: %w", err)
+	}
+	server, err := local.New(local.Config{Listener: listener, Source: a.observer, Log: a.log})
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return server, nil
+}
+
+// discriminator names this life of the agent (RFC 5880 section 6.3).
+func discriminator() uint32 {
+	var b [4]byte
+	for {
+		_, _ = rand.Read(b[:]) // never fails (crypto/rand, since Go 1.24)
+		if d := binary.BigEndian.Uint32(b[:]); d != 0 {
+			return d
+		}
+	}
+}

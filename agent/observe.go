@@ -1,0 +1,308 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"socketha/agent/local"
+	"socketha/agent/status"
+	"socketha/peer"
+	"socketha/peer/speaker"
+	"socketha/peer/transport"
+	"socketha/platform/appliance"
+	"socketha/platform/link"
+)
+
+const (
+	// findingStands is how long a finding about the peer's identity stands
+	// after it was last seen. Whoever causes it tries again every second.
+	findingStands = 30 * time.Second
+
+	// lookAgain is how often the world is looked at while something in it
+	// changes without telling: a clock that is not set yet, a finding that ages.
+	lookAgain = 5 * time.Second
+)
+
+// observer is the task that turns what the others see into the published
+// evaluation, and tells the speaker what to say of this Socket. It is the only
+// writer of both; readers get immutable values.
+type observer struct {
+	build     Build
+	log       *slog.Logger
+	fixed     fixed
+	appliance *appliance.Watcher
+	link      *link.Watcher
+	speaker   *speaker.Speaker
+	path      *path
+
+	clock     clock
+	start     status.Instant
+	evaluator status.Evaluator // owned by Run
+
+	current atomic.Pointer[status.Evaluation]
+	notice  local.Notice
+}
+
+// fixed is what of the status no event changes.
+type fixed struct {
+	role          peer.Role
+	ifname        string
+	serial        string         // of our certificate
+	local, remote netip.AddrPort // as configured
+}
+
+func newObserver(a *Agent) *observer {
+	o := &observer{
+		build: a.build, log: a.log,
+		fixed: fixed{
+			role: a.cfg.Pair.Role, ifname: a.cfg.Link.Interface, serial: a.identity.Serial(),
+			local: a.cfg.Link.LocalAddrPort(), remote: a.cfg.Link.PeerAddrPort(),
+		},
+		appliance: a.appliance, link: a.link, speaker: a.speaker, path: a.path,
+	}
+	o.start = o.clock.now()
+	o.evaluate() // so that there is a document from the first question on
+	return o
+}
+
+// Run evaluates anew at each change until ctx is cancelled, and then returns nil.
+func (o *observer) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-o.link.Changed():
+			o.path.observe(o.link.State())
+		case <-o.appliance.Changed():
+		case <-o.speaker.Changed():
+		case <-o.path.changed:
+		case <-timer.C:
+		}
+		if wait := o.evaluate(); wait > 0 {
+			timer.Reset(wait)
+		} else {
+			timer.Stop()
+		}
+	}
+}
+
+// evaluate publishes what the world looks like now and returns when it must be
+// looked at again though nothing told of a change; 0: not before.
+func (o *observer) evaluate() time.Duration {
+	in := o.input()
+	ev := o.evaluator.Evaluate(in)
+	before := o.current.Swap(ev)
+	o.tell(&in, ev)
+	if before == nil || before.Meaning() != ev.Meaning() {
+		o.notice.Announce()
+		o.logVerdict(before, ev)
+	}
+	return o.nextLook(&in, ev)
+}
+
+func (o *observer) nextLook(in *status.Input, ev *status.Evaluation) time.Duration {
+	var wait time.Duration
+	if in.ClockUnset || len(in.Identity) > 0 {
+		wait = lookAgain
+	}
+	if deadline, ok := ev.NextDeadline(); ok {
+		left := max(time.Duration(deadline-o.clock.now()), time.Millisecond)
+		if wait == 0 || left < wait {
+			wait = left
+		}
+	}
+	return wait
+}
+
+// tell gives the speaker what this Socket says of itself.
+func (o *observer) tell(in *status.Input, ev *status.Evaluation) {
+	facts := o.appliance.Facts()
+	serial := facts.Serial
+	if serial == "" {
+		serial = o.fixed.serial
+	}
+	err := o.speaker.SetLocal(speaker.Local{
+		Version:       in.Self.Version,
+		Role:          in.Self.Role,
+		HAState:       in.Self.HAState,
+		Upstream:      in.Upstream.State,
+		Readiness:     ev.Readiness(),
+		Compatibility: ev.Compatibility(),
+		Inputs:        inputsDigest(in.Self, in.Peer),
+		Facts: peer.Facts{
+			Serial:       serial,
+			Model:        facts.Model,
+			Site:         facts.SiteID,
+			AgentVersion: o.build.Version,
+		},
+		Capabilities: capabilities(facts.Capabilities, facts.Model),
+	})
+	if err != nil {
+		o.log.Error("the peer cannot be told about this Socket", "error", err)
+	}
+}
+
+func (o *observer) logVerdict(before, ev *status.Evaluation) {
+	if before != nil && before.Readiness() == ev.Readiness() && before.Compatibility() == ev.Compatibility() {
+		return
+	}
+	o.log.Info("verdict", "readiness", ev.Readiness().String(), "compatibility", ev.Compatibility().String())
+}
+
+// input gathers all that the status document is made from.
+func (o *observer) input() status.Input {
+	facts, snapshot, stats := o.appliance.Facts(), o.speaker.Snapshot(), o.path.stats()
+	return status.Input{
+		Now:          o.clock.now(),
+		AgentVersion: o.build.Version,
+		AgentStart:   o.start,
+		Site:         status.Site{ID: facts.SiteID, Name: facts.SiteName},
+		Self: status.Self{
+			Serial:       o.fixed.serial,
+			Model:        facts.Model,
+			Version:      facts.Version,
+			Role:         o.fixed.role,
+			Capabilities: advertised(facts),
+		},
+		Peer:       o.peer(snapshot),
+		Link:       o.linkInput(snapshot),
+		Upstream:   &status.Upstream{State: peer.UpstreamNotConfigured},
+		Identity:   o.findings(snapshot, stats),
+		ClockUnset: time.Now().Before(o.build.CommitTime),
+	}
+}
+
+func (o *observer) peer(s *speaker.Snapshot) status.Peer {
+	hb := &s.Heartbeat
+	p := status.Peer{
+		Known: s.Known, Heard: s.Known,
+		Fresh:         s.State == peer.StateUp || s.State == peer.StateInit,
+		PlannedStop:   s.PlannedStop,
+		Serial:        s.PeerSerial,
+		Version:       hb.Version,
+		Role:          hb.Role,
+		HAState:       hb.HAState,
+		Upstream:      hb.Upstream,
+		Upgrade:       status.Upgrade{Declared: hb.Flags.Has(peer.FlagUpgrading)},
+		Readiness:     hb.Readiness,
+		Compatibility: hb.Compatibility,
+		LastHeard:     o.clock.instant(s.LastReceived),
+		Protocol:      hb.Protocol,
+		Mismatch:      s.ProtocolMismatch,
+	}
+	if s.Facts != nil {
+		p.Model, p.AgentVersion = s.Facts.Model, s.Facts.AgentVersion
+	}
+	if s.Capabilities != nil {
+		p.Capabilities = status.Capabilities{Digest: s.CapabilitiesDigest, Count: len(s.Capabilities)}
+	}
+	return p
+}
+
+func (o *observer) linkInput(s *speaker.Snapshot) status.Link {
+	state := o.link.State()
+	l := status.Link{
+		Interface:  o.fixed.ifname,
+		Observed:   state.Known,
+		Exists:     state.Exists,
+		Up:         state.Up,
+		OperState:  state.OperState,
+		Session:    s.State,
+		Since:      o.clock.instant(s.Since),
+		Local:      o.fixed.local,
+		Peer:       o.fixed.remote,
+		TxInterval: s.TxInterval,
+		DetectTime: s.DetectTime,
+	}
+	if s.Path != nil {
+		l.Local, l.Peer = addrPort(s.Path.Local), addrPort(s.Path.Remote)
+	}
+	switch state.Carrier {
+	case link.CarrierYes:
+		l.Carrier = status.Yes
+	case link.CarrierNo:
+		l.Carrier = status.No
+	case link.CarrierUnknown:
+	}
+	return l
+}
+
+// addrPort reads the address of a UDP socket.
+func addrPort(a net.Addr) netip.AddrPort {
+	if udp, ok := a.(*net.UDPAddr); ok {
+		return udp.AddrPort()
+	}
+	return netip.AddrPort{}
+}
+
+// findings lists what is wrong with the peer's identity now.
+func (o *observer) findings(s *speaker.Snapshot, stats transport.Stats) []status.IdentityFinding {
+	var found []status.IdentityFinding
+	add := func(kind status.IdentityKind, f *transport.Finding) {
+		// One that an authenticated connection has answered is over.
+		if f != nil && f.At.After(stats.LastEstablished) && time.Since(f.At) < findingStands {
+			found = append(found, status.IdentityFinding{Kind: kind, Serial: f.Serial})
+		}
+	}
+	if f := stats.IdentityConflict; f != nil && f.Reason == transport.ReasonOwnSerial {
+		add(status.PeerShowsOurSerial, f)
+	} else {
+		add(status.PeerShowsOurKey, f)
+	}
+	add(status.PeerReplaced, stats.PeerReplaced)
+	switch c := s.IdentityConflict; {
+	case c == nil:
+	case c.Facts == o.fixed.serial:
+		found = append(found, status.IdentityFinding{Kind: status.PeerShowsOurSerial, Serial: c.Facts, Expected: c.Certificate})
+	default:
+		found = append(found, status.IdentityFinding{Kind: status.FactsDifferFromIdentity, Serial: c.Facts, Expected: c.Certificate})
+	}
+	return found
+}
+
+// Current implements [local.Source].
+func (o *observer) Current() (status.Document, string) {
+	snapshot, counters, stats := o.speaker.Snapshot(), o.speaker.Counters(), o.path.stats()
+	now, boot := o.clock.anchor()
+	return o.current.Load().Show(status.Live{
+		Now: now, Boot: boot,
+		PeerLastHeard: o.clock.instant(snapshot.LastReceived),
+		RTT:           snapshot.RTT,
+		Sent:          counters.Sent,
+		Received:      counters.Received,
+		Lost:          counters.Lost,
+		Rejected:      rejected(stats, counters),
+	})
+}
+
+// Changed implements [local.Source].
+func (o *observer) Changed() <-chan struct{} { return o.notice.Changed() }
+
+// Healthy implements [local.Source]: it is about the loop that sends heartbeats,
+// not about this process.
+func (o *observer) Healthy() error {
+	if !o.speaker.Alive(time.Now()) {
+		return errors.New("the heartbeat loop does not run")
+	}
+	return nil
+}
+
+// rejected joins what the transport refused with what the speaker could not
+// read, under the word of the latter's own.
+func rejected(stats transport.Stats, counters speaker.Counters) map[string]uint64 {
+	all := make(map[string]uint64, len(stats.Rejected)+1)
+	for reason, n := range stats.Rejected {
+		all[string(reason)] = n
+	}
+	if counters.BadMessages > 0 {
+		all["bad_message"] = counters.BadMessages
+	}
+	return all
+}

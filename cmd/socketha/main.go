@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"socketha/agent/config"
+	"socketha/agent/local/client"
+	"socketha/cmd/socketha/internal/cli"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return int(cli.Main(ctx, cli.Env{
+		Args:          os.Args[1:],
+		Stdout:        os.Stdout,
+		Stderr:        os.Stderr,
+		Getenv:        os.Getenv,
+		Now:           time.Now,
+		Screen:        func() (columns, rows int, ok bool) { return cli.ScreenOf(os.Stdout) },
+		Dial:          func(socket string) cli.Source { return client.New(socket) },
+		DefaultConfig: config.DefaultFile,
+		Build:         buildInfo(),
+		RunAgent:      runAgent,
+	}))
+}
