@@ -8,7 +8,7 @@ import "strings"
 func Nearest(word string, words []string) string {
 	best, bestDistance := "", 1<<30
 	for _, w := range words {
-		limit := max(1, max(len(w), len(word))/3)
+		limit := max(len(w), len(word)) / 3
 		if d := distance(strings.ToLower(word), w); d <= limit && d < bestDistance {
 			best, bestDistance = w, d
 		}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"socketha/agent/config"
 	"socketha/agent/local/client"
@@ -22,7 +21,6 @@ func run() int {
 		Stdout:        os.Stdout,
 		Stderr:        os.Stderr,
 		Getenv:        os.Getenv,
-		Now:           time.Now,
 		Screen:        func() (columns, rows int, ok bool) { return cli.ScreenOf(os.Stdout) },
 		Dial:          func(socket string) cli.Source { return client.New(socket) },
 		DefaultConfig: config.DefaultFile,

@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"socketha/agent/config"
+)
+
+// A command is one row of the table.
+type command struct {
+	name    string // words, as typed behind "socketha"
+	summary string // one line
+	long    string // paragraphs, wrapped when shown
+	args    []string
+	least   int  // number of args that must be given
+	more    bool // any number of args may be given
+
+	flags    []flagSpec
+	examples []example
+	exits    []exitDoc
+
+	run func(ctx context.Context, c *call) (Exit, error)
+}
+
+// A flagSpec is one flag of a command, under all its names.
+type flagSpec struct {
+	names   []string
+	value   string // placeholder; empty for a flag that is on or off
+	def     string
+	choices []string // empty: any value
+	usage   string
+}
+
+type example struct{ command, says string }
+
+type exitDoc struct {
+	code Exit
+	says string
+}
+
+func (cmd *command) flagNamed(name string) *flagSpec {
+	for i, f := range cmd.flags {
+		if slices.Contains(f.names, name) {
+			return &cmd.flags[i]
+		}
+	}
+	return nil
+}
+
+// usage is the one line that says how the command is called.
+func (cmd *command) usage() string {
+	words := []string{program, cmd.name}
+	for i, a := range cmd.args {
+		if i >= cmd.least {
+			a = "[" + a + "]"
+		}
+		words = append(words, a)
+	}
+	for _, f := range cmd.flags {
+		word := f.dashed()
+		if len(f.choices) > 0 {
+			word += " " + strings.Join(f.choices, "|")
+		} else if f.value != "" {
+			word += " " + f.value
+		}
+		words = append(words, "["+word+"]")
+	}
+	return strings.Join(words, " ")
+}
+
+func (f *flagSpec) dashed() string { return dashed(f.names[0]) }
+
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+func outputFlag(choices ...string) flagSpec {
+	return flagSpec{
+		names: []string{"o", "output"}, value: "FORM", def: choices[0], choices: choices,
+		usage: "form of the output: " + strings.Join(choices, ", "),
+	}
+}
+
+func configFlag() flagSpec {
+	return flagSpec{
+		names: []string{"config"}, value: "FILE",
+		usage: "configuration; without it " + config.DefaultFile + " if that is there, else the defaults",
+	}
+}
+
+var verdictExits = []exitDoc{
+	{ExitOK, "compatible"},
+	{ExitUsage, "called in a wrong way"},
+	{ExitNotReady, "incompatible"},
+	{ExitUnknown, "unknown: a version cannot be read"},
+}
+
+// commands returns the table, in the order of help.
+func commands() []command {
+	return []command{
+		{
+			name: "status", summary: "show whether this HA pair is ready",
+			long: `Asks the agent on this Socket and shows both Sockets side by side, the three
+				conditions of readiness, every reason against it and what to do.
+
+				A peer that is not heard is shown as last seen, never as current. Answers within
+				two seconds or says that the agent does not answer.`,
+			flags: []flagSpec{
+				outputFlag("table", "json", "yaml"),
+				{names: []string{"watch", "w"}, usage: "stay and show each change; on a terminal ages run along. Ctrl-C ends it"},
+				{
+					names: []string{"socket"}, value: "PATH",
+					usage: "unix socket of the agent; without it the one of --config, then $SOCKETHA_SOCKET, then of " + config.DefaultFile,
+				},
+				{names: []string{"config"}, value: "FILE", usage: "configuration that names the socket"},
+			},
+			examples: []example{
+				{"socketha status", "the table"},
+				{"socketha status --watch", "the same, live"},
+				{"socketha status -o json", "for programs"},
+				{"socketha status >/dev/null || mail-me", "a script goes by the exit code"},
+			},
+			exits: []exitDoc{
+				{ExitOK, "ready"},
+				{ExitError, "error, or the agent does not answer"},
+				{ExitUsage, "called in a wrong way"},
+				{ExitNotReady, "not ready"},
+				{ExitUnknown, "not ready, only because something is not known"},
+				{ExitNotRunning, "the agent is not running"},
+			},
+			run: runStatus,
+		},
+		{
+			name: "compare", summary: "compare two versions, without an agent",
+			long: `Gives the verdict the pair would reach with A on this Socket and B on its peer.
+				Only the major numbers count, and they are compared as numbers.`,
+			args: []string{"A", "B"}, least: 2,
+			flags: []flagSpec{outputFlag("table", "json", "yaml")},
+			examples: []example{
+				{"socketha compare 18.3.3 18.4.1", "compatible: equal majors"},
+				{"socketha compare 18.0 15.0 -o json", "incompatible: upgrade the peer"},
+				{"socketha compare 9.0 10.0", "incompatible: upgrade this Socket"},
+			},
+			exits: verdictExits,
+			run:   runCompare,
+		},
+		{
+			name: "agent", summary: "run the agent in the foreground",
+			long: `Runs until it is interrupted or terminated. A stop is announced to the peer, so
+				that it is not taken for a failure. The log goes to standard error.`,
+			flags: []flagSpec{{
+				names: []string{"config"}, value: "FILE", def: config.DefaultFile,
+				usage: "configuration",
+			}},
+			examples: []example{
+				{"socketha agent --config /etc/socketha/socketha.toml", "as the service does"},
+			},
+			run: runAgent,
+		},
+		{
+			name: "identity init", summary: "make the key and certificate of this Socket",
+			long: `Makes a private key (ECDSA P-256) and a certificate for it that shows the S/N of
+				this Socket, and prints the fingerprint to trust on the peer. Without --serial
+				the S/N is read where the configuration says ([appliance]).
+
+				An identity that is there is kept: the peer trusts its key, and a new one is a
+				stranger to it.`,
+			flags: []flagSpec{
+				configFlag(),
+				{names: []string{"serial"}, value: "S/N", usage: "S/N of this Socket, instead of the appliance's file"},
+				{names: []string{"tenant"}, value: "NAME", usage: "owner, shown in the certificate as organization"},
+				{names: []string{"force"}, usage: "replace an identity that is there"},
+			},
+			examples: []example{
+				{"socketha identity init", "S/N from the appliance"},
+				{"socketha identity init --serial SKT-0001", "S/N given"},
+			},
+			run: runIdentityInit,
+		},
+		{
+			name: "identity show", summary: "show the identity of this Socket and the peers it trusts",
+			flags: []flagSpec{
+				configFlag(),
+				outputFlag("table", "json", "yaml"),
+				{names: []string{"fingerprint"}, usage: "print the fingerprint alone"},
+			},
+			examples: []example{
+				{"socketha identity show", "everything"},
+				{"socketha identity show --fingerprint", "what to trust on the peer"},
+			},
+			run: runIdentityShow,
+		},
+		{
+			name: "identity trust", summary: "trust the key of the peer",
+			long: `Adds the fingerprint to the pins file of the configuration. FILE is the peer's
+				certificate. Compare the fingerprint with what "socketha identity show" prints on
+				the peer: whoever holds that key will be believed.`,
+			args: []string{"FINGERPRINT|FILE"}, least: 1,
+			flags: []flagSpec{
+				configFlag(),
+				{names: []string{"comment"}, value: "TEXT", usage: "note beside the pin; without it the S/N of a certificate"},
+				{names: []string{"replace"}, usage: "forget every other pin, after a Socket was exchanged"},
+			},
+			examples: []example{
+				{"socketha identity trust sha256:3f5c...", "as printed on the peer"},
+				{"socketha identity trust peer.pem --replace", "from the new peer's certificate"},
+			},
+			run: runIdentityTrust,
+		},
+		{
+			name: "config check", summary: "check a configuration",
+			long: `Reads the file as the agent would and says everything that is wrong with it, as
+				file:line:column, key, value and what is accepted.`,
+			args: []string{"FILE"},
+			flags: []flagSpec{{
+				names: []string{"config"}, value: "FILE", usage: "the same as FILE (default " + config.DefaultFile + ")",
+			}},
+			examples: []example{
+				{"socketha config check", config.DefaultFile},
+				{"socketha config check ./new.toml", "before it is put in place"},
+			},
+			exits: []exitDoc{{ExitOK, "the agent would start with it"}, {ExitError, "it would not"}, {ExitUsage, "called in a wrong way"}},
+			run:   runConfigCheck,
+		},
+		{
+			name: "config show", summary: "print the configuration in force, defaults included",
+			args: []string{"FILE"},
+			flags: []flagSpec{
+				{names: []string{"config"}, value: "FILE", usage: "the same as FILE (default " + config.DefaultFile + ")"},
+				{names: []string{"sample"}, usage: "print the sample instead: every key, explained"},
+			},
+			examples: []example{
+				{"socketha config show", "what the agent runs with"},
+				{"socketha config show --sample >socketha.toml", "a file to start from"},
+			},
+			run: runConfigShow,
+		},
+		{
+			name: "version", summary: "print the version of this program",
+			flags: []flagSpec{outputFlag("table", "json", "yaml")},
+			examples: []example{
+				{"socketha version", "for people"},
+				{"socketha version -o json", "for programs"},
+			},
+			run: runVersion,
+		},
+		{
+			name: "help", summary: "explain a command",
+			args: []string{"COMMAND"}, more: true,
+			examples: []example{
+				{"socketha help", "the list of commands"},
+				{"socketha help identity trust", "all about one of them"},
+			},
+			run: runHelp,
+		},
+	}
+}
