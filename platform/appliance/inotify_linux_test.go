@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -174,6 +175,35 @@ func TestInotifyKnowsAWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	writing(false)
+}
+
+// What is left behind is not watched any more: watches are limited for a user.
+func TestInotifyDropsOldWatches(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "current", "version")
+	o, err := openInotify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.close()
+	n := o.(*inotify)
+	for _, slot := range []string{"a", "b", "c", "d"} {
+		if err := os.MkdirAll(filepath.Join(root, slot), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		_ = os.Remove(filepath.Dir(path))
+		if err := os.Symlink(slot, filepath.Dir(path)); err != nil {
+			t.Fatal(err)
+		}
+		n.follow([]string{path})
+	}
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", n.file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(info), "inotify wd:"); got != len(n.watches) {
+		t.Errorf("the kernel keeps %d watches, want the %d that matter:\n%s", got, len(n.watches), info)
+	}
 }
 
 // Neighbours in the same folders wake nobody up.

@@ -1,9 +1,6 @@
 package appliance
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 const (
 	// pollEvery is how long files are believed where changes are not notified.
@@ -16,10 +13,7 @@ const (
 )
 
 // poller is the notifier that never has a notice.
-type poller struct {
-	once   sync.Once
-	closed chan struct{}
-}
+type poller struct{ closed chan struct{} }
 
 func newPoller() *poller { return &poller{closed: make(chan struct{})} }
 
@@ -36,4 +30,4 @@ func (p *poller) wait(d time.Duration) {
 
 func (p *poller) writing(string) bool { return false }
 
-func (p *poller) close() { p.once.Do(func() { close(p.closed) }) }
+func (p *poller) close() { close(p.closed) }

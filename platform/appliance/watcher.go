@@ -10,8 +10,8 @@ import (
 )
 
 // notifier ends a wait when files may have changed. All of it is used from one
-// goroutine but for close, which may come from another at any time, more than
-// once, and ends a wait.
+// goroutine but for close, which may come from another at any time and ends a
+// wait.
 type notifier interface {
 	// follow sets which files are meant, and is called again after each wait,
 	// because folders come and go and links are switched. It returns for how
@@ -70,8 +70,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		w.log.Warn("no notice of changed files, looking at them instead", "error", err, "every", pollEvery)
 		n = newPoller()
 	}
-	defer n.close()
-	defer context.AfterFunc(ctx, n.close)()
+	defer closeWith(ctx, n.close)()
 	files := w.files()
 	for ctx.Err() == nil {
 		believed := n.follow(files)
@@ -140,6 +139,23 @@ func (w *Watcher) logChange(f Field, path string, r reading) {
 		w.log.Info("appliance file changed", "field", f.String(), "path", path, "count", count)
 	default:
 		w.log.Info("appliance file changed", "field", f.String(), "path", path, "value", fmt.Sprintf("%.*q", maxValue, r.text))
+	}
+}
+
+// closeWith calls release when ctx ends, or at the latest when the function it
+// returns is called, which waits until release has returned.
+func closeWith(ctx context.Context, release func()) (end func()) {
+	released := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		release()
+		close(released)
+	})
+	return func() {
+		if stop() {
+			release()
+			return
+		}
+		<-released
 	}
 }
 

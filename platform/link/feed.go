@@ -7,7 +7,7 @@ import (
 
 // feed is what the watcher needs from the operating system. All of it is used
 // from one goroutine but for close, which may come from another at any time,
-// more than once, and makes a waiting call return.
+// makes a waiting call return and waits for that.
 type feed interface {
 	// read looks the interface up now. One that does not exist is a reading,
 	// not an error.

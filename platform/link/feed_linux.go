@@ -164,15 +164,13 @@ func (k *kernel) link(name string) (reading, error) {
 
 // addrs lists the addresses of one interface.
 func (k *kernel) addrs(index int) ([]Addr, error) {
-	var answers [][]byte
-	err := error(nl.ErrDumpInterrupted)
-	for try := 0; try < dumpTries && errors.Is(err, nl.ErrDumpInterrupted); try++ {
+	answers, err := whole(func() ([][]byte, error) {
 		req := k.request(unix.RTM_GETADDR, unix.NLM_F_DUMP)
 		header := nl.NewIfAddrmsg(unix.AF_UNSPEC)
 		header.Index = uint32(index)
 		req.AddData(header)
-		answers, err = req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
-	}
+		return req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +181,16 @@ func (k *kernel) addrs(index int) ([]Addr, error) {
 		}
 	}
 	return sortAddrs(addrs), nil
+}
+
+// whole asks for a list until it did not change while it was being made.
+func whole(dump func() ([][]byte, error)) (answers [][]byte, err error) {
+	for range dumpTries {
+		if answers, err = dump(); !errors.Is(err, nl.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return answers, err
 }
 
 func (k *kernel) request(typ, flags int) *nl.NetlinkRequest {

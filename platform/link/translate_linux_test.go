@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,19 @@ func TestTranslateCut(t *testing.T) {
 			if ok && m.kind == linkSet && m.link.counted && m.link.changes < m.link.losses {
 				t.Fatalf("cut at %d: %d carrier changes, %d of them losses", n, m.link.changes, m.link.losses)
 			}
+		}
+	}
+}
+
+// The kernel puts the peer's address first, but nothing says that it has to.
+func TestLocalAddressIsOurs(t *testing.T) {
+	header := []byte{unix.AF_INET, 30, 0, 0, 3, 0, 0, 0}
+	local := []byte{8, 0, unix.IFA_LOCAL, 0, 192, 0, 2, 5}
+	peer := []byte{8, 0, unix.IFA_ADDRESS, 0, 192, 0, 2, 6}
+	for name, attrs := range map[string][][]byte{"peer first": {peer, local}, "peer last": {local, peer}} {
+		index, addr, err := parseAddr(slices.Concat(header, attrs[0], attrs[1]))
+		if err != nil || index != 3 || addr.Prefix.String() != "192.0.2.5/30" {
+			t.Errorf("%s: %d %v %v, want 192.0.2.5/30 of interface 3", name, index, addr, err)
 		}
 	}
 }

@@ -114,8 +114,7 @@ func (w *Watcher) watch(ctx context.Context) (lived bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer f.close()
-	defer context.AfterFunc(ctx, f.close)()
+	defer closeWith(ctx, f.close)()
 
 	// The subscription stands, so what changes from here on is announced.
 	next := w.reread(ctx, f)
@@ -216,6 +215,23 @@ func (w *Watcher) logChange(before, after State) {
 	log("HA interface changed", "interface", w.name,
 		"known", after.Known, "exists", after.Exists, "index", after.Index, "oper_state", after.OperState,
 		"carrier", after.Carrier.String(), "up", after.Up, "mtu", after.MTU, "addresses", len(after.Addrs), "flaps", after.Flaps)
+}
+
+// closeWith calls release when ctx ends, or at the latest when the function it
+// returns is called, which waits until release has returned.
+func closeWith(ctx context.Context, release func()) (end func()) {
+	released := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		release()
+		close(released)
+	})
+	return func() {
+		if stop() {
+			release()
+			return
+		}
+		<-released
+	}
 }
 
 // sleep waits for d or the end of ctx.

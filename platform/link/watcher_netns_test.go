@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,14 +177,14 @@ func TestNetnsDuplicateAddressDetection(t *testing.T) {
 type gated struct {
 	feed
 	gate   <-chan struct{}
-	missed int
+	missed atomic.Int32
 }
 
 func (g *gated) wait(d time.Duration) ([]message, error) {
 	<-g.gate
 	m, err := g.feed.wait(d)
 	if err != nil {
-		g.missed++
+		g.missed.Add(1)
 	}
 	return m, err
 }
@@ -217,7 +218,7 @@ func TestNetnsFlapsWithASlowReader(t *testing.T) {
 	}
 	ns.Up(t, "far0") // the subscription has survived
 	await(w, isUp)
-	if slow.missed == 0 {
+	if slow.missed.Load() == 0 {
 		t.Error("no message was lost, so the test shows nothing")
 	}
 }

@@ -18,7 +18,6 @@ import (
 type fakeFeed struct {
 	messages chan []message
 	failures chan error
-	once     sync.Once
 	closed   chan struct{}
 
 	mu      sync.Mutex
@@ -73,7 +72,7 @@ func (f *fakeFeed) wait(d time.Duration) ([]message, error) {
 	}
 }
 
-func (f *fakeFeed) close() { f.once.Do(func() { close(f.closed) }) }
+func (f *fakeFeed) close() { close(f.closed) }
 
 // start runs a watcher of "ha0" over the feeds, one for each subscription, and
 // stops it with the test. It must be called in a bubble.
@@ -223,7 +222,7 @@ func TestLossIsPublishedBeforeTheRead(t *testing.T) {
 		f.answer, f.holding = noCarrier(3, 5, 3), release
 		f.mu.Unlock()
 
-		f.messages <- []message{linkMessage(noCarrier(3, 5, 3))}
+		f.messages <- []message{{kind: addrChanged, index: 3}, linkMessage(noCarrier(3, 5, 3))}
 		synctest.Wait()
 		want := noCarrier(3, 5, 3).State
 		want.Flaps = 1
