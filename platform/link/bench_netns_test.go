@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"socketha/platform/internal/nstest"
+	"socketha/scripts/nstest"
 )
 
 // BenchmarkCarrierLoss measures from the moment before the far end of a pair

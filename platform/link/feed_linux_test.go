@@ -7,7 +7,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"socketha/platform/internal/nstest"
+	"socketha/scripts/nstest"
 )
 
 // A list that changed while it was made has holes, and comes with an error.

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"socketha/platform/internal/nstest"
+	"socketha/scripts/nstest"
 )
 
 // watchIn runs a watcher inside ns until the test ends.
