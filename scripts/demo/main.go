@@ -42,7 +42,7 @@ func main() {
 	case *probing:
 		err = tryVeth()
 	case *holding:
-		select {} // dies with its parent
+		err = hold()
 	case *entering != "":
 		err = enter(*entering, flag.Args())
 	default:

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -17,15 +19,13 @@ type stage struct {
 	name  string // said to the viewer
 	iface string // the HA interface, on both sides
 	addr  [2]string
-	// start prepares cmd to run on a side; sideEnv marks the child that has to
-	// bring its end of the cable up first.
+	// start runs cmd on a side.
 	start func(side int, cmd *exec.Cmd) error
 }
 
 const (
 	haInterface = "ha0"
 	stageEnv    = "SOCKETHA_DEMO_STAGE" // set in the child that owns the first namespace
-	sideEnv     = "SOCKETHA_DEMO_SIDE"  // set in the child that holds the second namespace
 )
 
 var cable = [2]string{"169.254.77.1", "169.254.77.2"}
@@ -90,6 +90,15 @@ func veth() *netlink.Veth {
 func namespaceStage() (*stage, error) {
 	holder := exec.Command(self(), "-hold")
 	holder.SysProcAttr = isolate(syscall.CLONE_NEWNET)
+	holder.Stderr = os.Stderr
+	told, err := holder.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("make the second namespace: %w", err)
+	}
+	plugged, err := holder.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("make the second namespace: %w", err)
+	}
 	if err := holder.Start(); err != nil {
 		return nil, fmt.Errorf("make the second namespace: %w", err)
 	}
@@ -106,6 +115,14 @@ func namespaceStage() (*stage, error) {
 	if err := plug(haInterface, 0); err != nil {
 		return nil, err
 	}
+	// The holder plugs its end in when told, and says when that is done: an
+	// agent started on half a cable would wait a second for its next ARP request.
+	if _, err := io.WriteString(told, "plug\n"); err != nil {
+		return nil, fmt.Errorf("plug the cable in on the far side: %w", err)
+	}
+	if line, err := bufio.NewReader(plugged).ReadString('\n'); err != nil {
+		return nil, fmt.Errorf("plug the cable in on the far side: %s%w", line, err)
+	}
 	s := &stage{
 		name:  "two network namespaces joined by a veth cable",
 		iface: haInterface,
@@ -115,8 +132,8 @@ func namespaceStage() (*stage, error) {
 		if side == 0 {
 			return cmd.Start()
 		}
-		// nsenter by way of ourselves: a second self enters the namespace, plugs
-		// its end in and becomes the command.
+		// nsenter by way of ourselves: a second self enters the namespace and
+		// becomes the command.
 		wrapped := append([]string{self(), "-enter", fmt.Sprint(holder.Process.Pid)}, cmd.Args...)
 		cmd.Path, cmd.Args = self(), wrapped
 		return cmd.Start()
@@ -166,8 +183,20 @@ func loopbackStage(why error) *stage {
 	}
 }
 
-// enter joins the network namespace of pid, plugs the cable in if that has not
-// been done, and becomes the command.
+// hold keeps the second namespace until its parent is gone. It plugs its end of
+// the cable in when it is told to, by a line, and answers with one.
+func hold() error {
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return fmt.Errorf("wait for the cable: %w", err)
+	}
+	if err := plug("ha0peer", 1); err != nil {
+		return err
+	}
+	fmt.Println("plugged")
+	select {} // isolate has it killed with its parent
+}
+
+// enter joins the network namespace of pid and becomes the command.
 func enter(pid string, argv []string) error {
 	ns, err := unix.Open("/proc/"+pid+"/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -175,11 +204,6 @@ func enter(pid string, argv []string) error {
 	}
 	if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("enter the second namespace: %w", err)
-	}
-	if _, err := netlink.LinkByName(haInterface); err != nil {
-		if err := plug("ha0peer", 1); err != nil {
-			return err
-		}
 	}
 	return unix.Exec(argv[0], argv, os.Environ())
 }
