@@ -72,7 +72,7 @@ var golden = []struct {
 	}, outcome: OutcomeNotReady},
 	{name: "peer_meeting", inputs: []Input{
 		readyWith(second(0), never), readyWith(second(1), func(in *Input) { in.Link.Session = peer.StateInit }),
-	}, outcome: OutcomeNotReady},
+	}, outcome: OutcomeUnknown},
 	{name: "protocol_mismatch", inputs: []Input{readyWith(t0, never, func(in *Input) {
 		in.Peer.Mismatch = &peer.ProtocolRange{Min: 7, Max: 9}
 	})}, outcome: OutcomeNotReady},

@@ -73,7 +73,9 @@ func linkCauses(in *Input, p pulse) []cause {
 		list = append(list, cause{CodeProtocolMismatch, "", ranges})
 	case pulseLost:
 		list = append(list, cause{CodeNoKeepalive, "", link.put("peer_serial", in.Peer.Serial)})
-	case pulseMeeting, pulseOneWay:
+	case pulseMeeting: // nothing has failed, and nothing is known for certain
+		list = append(list, cause{CodePeerUnknown, "meeting", link.put("peer_serial", in.Peer.Serial)})
+	case pulseOneWay:
 		list = append(list, cause{CodeNoKeepalive, "one_way", link.put("peer_serial", in.Peer.Serial)})
 	default:
 	}

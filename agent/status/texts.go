@@ -93,6 +93,11 @@ var texts = [...]text{
 		"Check that it has power and runs the agent, that the HA cable connects both, and that each Socket trusts the other's key (socketha identity show).",
 	},
 	{
+		CodePeerUnknown, "meeting",
+		"{Peer} is heard on {link}; whether it hears this Socket is not known yet.",
+		"Wait a few seconds: the two agents are just meeting.",
+	},
+	{
 		CodePeerStale, "",
 		"{Peer} is not heard now; its version {peer_version} is what it last ran.",
 		"Check that the peer has power and that its agent runs. The versions are compared again with its first heartbeat.",
