@@ -147,7 +147,7 @@ func (r *reader) checkAddresses() {
 		r.add(v.at, remote, v.raw, fmt.Sprintf("of another family than %s = %s, accepted: both IPv4 or both IPv6", local, l.Local))
 	case l.Local == l.Peer:
 		r.add(v.at, remote, v.raw, "the same as "+local+", accepted: the address of the other Socket")
-	case l.Local.IsLinkLocalUnicast() != l.Peer.IsLinkLocalUnicast():
+	case l.Local.Is6() && l.Local.IsLinkLocalUnicast() != l.Peer.IsLinkLocalUnicast():
 		r.add(v.at, remote, v.raw, fmt.Sprintf("cannot be reached from %s = %s, accepted: both link-local or neither", local, l.Local))
 	}
 }

@@ -44,9 +44,16 @@ func (a *liveAgent) set(doc *status.Document, err error) {
 	a.stream = make(chan struct{})
 }
 
+// now is the document with its ages and counters as they are by now.
 func (a *liveAgent) now() (status.Document, error) {
-	d := a.doc
-	d.GeneratedAt = status.NewTime(a.doc.GeneratedAt.Add(time.Since(a.at)))
+	d, passed := a.doc, time.Since(a.at)
+	d.GeneratedAt = status.NewTime(d.GeneratedAt.Add(passed))
+	d.Agent.UptimeS += int64(passed / time.Second)
+	age := passed.Seconds()
+	d.Peer.AgeS = &age
+	seen := d.GeneratedAt
+	d.Peer.LastSeenAt = &seen
+	d.Link.Sent, d.Link.RTTMS = uint64(passed/time.Second), &age
 	return d, a.err
 }
 

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Both sides of every bound.
+func TestBounds(t *testing.T) {
+	x := func(n int) string { return strings.Repeat("x", n) }
+	for _, c := range []struct {
+		section, key      string
+		accepted, refused []string
+	}{
+		{"link", "port", []string{"1", "65535", "+5", "0xFFFF", "1_0"}, []string{"0", "65536", "-1", "99999999999999999999", "1.0"}},
+		{"link", "detect_multiplier", []string{"2", "50"}, []string{"1", "51", "0"}},
+		{
+			"link", "interval",
+			[]string{`"50ms"`, `"60s"`, `"1m"`, `"0.1s"`, `"1s500ms"`},
+			[]string{`"49ms"`, `"60.001s"`, `"100.5ms"`, `"-1s"`, `"1"`, `""`, `"1 s"`, `1`},
+		},
+		{"local", "socket", []string{`"/` + x(106) + `"`}, []string{`"/` + x(107) + `"`, `"s"`, `""`}},
+		{"local", "admin_group", []string{`"` + x(32) + `"`, `"a.b-c_1"`}, []string{`"` + x(33) + `"`, `""`, `"-a"`, `"a b"`, `"ä"`}},
+		{"identity", "peer_serial", []string{`"` + x(64) + `"`, `"S/N 5"`}, []string{`"` + x(65) + `"`, `""`, `" a"`, `"a\n"`, `"\u202e"`}},
+		{"identity", "peer_fingerprints", []string{"[]", prints(1), prints(MaxPins)}, []string{prints(MaxPins + 1), prints(3 * maxItems)}},
+	} {
+		for i, value := range append(c.accepted, c.refused...) {
+			_, err := Parse("f", []byte(minimalWith(c.section, c.key, value)))
+			if ok := i < len(c.accepted); ok != (err == nil) {
+				t.Errorf("%s.%s = %s: %v", c.section, c.key, value, err)
+			}
+		}
+	}
+	for name, ok := range map[string]bool{
+		"e": true, x(15): true, "eth0.100": true, "br-lan@x": true, x(16): false, "": false, ".": false, "..": false,
+		"a/b": false, "a:b": false, "a b": false, "a\u00a0b": false, "\u202eab": false,
+	} {
+		_, err := Parse("f", fmt.Appendf(nil, "[link]\ninterface = %q\n[pair]\nrole = \"primary\"\n", name))
+		if ok != (err == nil) {
+			t.Errorf("interface %q: %v", name, err)
+		}
+	}
+}
+
+// prints is a list of n fingerprints.
+func prints(n int) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = `"` + Fingerprint{byte(i), 1}.String() + `"`
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+func TestStaticAddresses(t *testing.T) {
+	for pair, ok := range map[[2]string]bool{
+		{"192.0.2.1", "192.0.2.2"}:       true,
+		{"127.0.0.1", "127.0.0.2"}:       true,
+		{"169.254.0.1", "192.0.2.2"}:     true,
+		{"2001:db8::1", "2001:db8::2"}:   true,
+		{"fe80::1", "fe80::2"}:           true,
+		{"fe80::1", "2001:db8::2"}:       false,
+		{"0.0.0.0", "192.0.2.2"}:         false,
+		{"192.0.2.1", "192.0.2.1"}:       false,
+		{"::", "::1"}:                    false,
+		{"::1", "ff02::1"}:               false,
+		{"192.0.2.1", "255.255.255.255"}: false,
+		{"192.0.2.1/24", "192.0.2.2"}:    false,
+		{"192.0.2.1", "peer"}:            false,
+	} {
+		_, err := Parse("f", []byte(minimalWith("link", "local_address", `"`+pair[0]+"\"\npeer_address = \""+pair[1]+`"`)))
+		if ok != (err == nil) {
+			t.Errorf("%v: %v", pair, err)
+		}
+	}
+}
+
+func minimalWith(section, key, value string) string {
+	if section == "link" {
+		return fmt.Sprintf("[link]\ninterface = \"eth1\"\n%s = %s\n[pair]\nrole = \"primary\"\n", key, value)
+	}
+	return fmt.Sprintf("%s[%s]\n%s = %s\n", minimal, section, key, value)
+}
