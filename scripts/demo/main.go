@@ -72,7 +72,7 @@ func demo(binary string, live bool) error {
 	if err != nil {
 		return fmt.Errorf("make a folder for the two Sockets: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	p, err := newPair(ctx, s, binary, dir)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "socketha")
 	build := exec.Command("go", "build", "-o", binary, "socketha/cmd/socketha")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
