@@ -61,8 +61,12 @@ func TestCapabilitiesUnderLoss(t *testing.T) {
 			}
 			sent := b.Counters().PartsSent
 			pass(time.Hour)
-			if now := b.Counters().PartsSent; loss == 0 && now != sent {
-				t.Errorf("%d parts sent for nothing", now-sent)
+			p.cut()
+			pass(time.Minute)
+			p.mend()
+			pass(time.Minute)
+			if now := b.Counters().PartsSent; now != sent || !bothUp(a, b)() {
+				t.Errorf("%d parts sent to a peer that has them", now-sent)
 			}
 		})
 	}
@@ -175,6 +179,24 @@ func (f *fakePeer) beat() {
 		f.t.Fatal(err)
 	}
 	f.pipe.ends[0].deliver(msg)
+}
+
+// TestLateHeartbeat: what an overtaken heartbeat says is out of date.
+func TestLateHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := start(t, "SERIAL-A", 0xa, second)
+		p := newPipe(1)
+		a.Adopt(p.ends[0])
+		b := fakePeer{t: t, pipe: p, life: 0xb, version: "18.4"}
+		b.run(5 * time.Second)
+		b.seq -= 3
+		b.version = "18.3"
+		b.beat()
+		pass(time.Millisecond)
+		if v := a.Snapshot().Heartbeat.Version; v != "18.4" {
+			t.Errorf("version %s", v)
+		}
+	})
 }
 
 // TestIdentityConflict: facts with another serial than the certificate are shown

@@ -67,7 +67,7 @@ func (l *loop) run(ctx context.Context) {
 	l.step(session.Event{Kind: session.Start})
 	stop := ctx.Done()
 	for {
-		more := l.round()
+		l.round()
 		if stop != nil && ctx.Err() != nil {
 			stop = nil
 			l.step(session.Event{Kind: session.Stop})
@@ -76,15 +76,15 @@ func (l *loop) run(ctx context.Context) {
 		if stop == nil && l.s.NextDeadline().IsZero() {
 			break
 		}
-		l.wait(stop, more)
+		l.wait(stop)
 	}
 	l.end()
 }
 
-// round does all that can be done now. It reports whether there is more in the
-// inboxes: they are left after a bounded number of messages, so that no flood
-// keeps the loop from its timers.
-func (l *loop) round() (more bool) {
+// round does all that can be done now. The inboxes are left after a bounded number
+// of messages, so that no flood keeps the loop from its timers; what came in the
+// meantime has poked it again.
+func (l *loop) round() {
 	l.now = time.Now()
 	l.takeMail()
 	// From the oldest connection to the newest: what is queued is taken in before
@@ -92,9 +92,8 @@ func (l *loop) round() (more bool) {
 	for i := 0; i < len(l.links); i++ {
 		k := l.links[i]
 		dead := k.dead.Load() // before its last messages are taken
-		if l.drain(k) {
-			more = true
-		} else if dead {
+		l.drain(k)
+		if dead {
 			l.lose(k)
 			i--
 		}
@@ -107,21 +106,19 @@ func (l *loop) round() (more bool) {
 	l.checkStuck()
 	l.talk()
 	l.remind()
-	return more
 }
 
 // drain takes in what one connection delivered, at most one inbox full.
-func (l *loop) drain(k *link) (more bool) {
+func (l *loop) drain(k *link) {
 	for range inboxSize {
 		b := k.in.take()
 		if b == nil {
-			return false
+			return
 		}
 		l.now = time.Now()
 		l.receive(k, b.message())
 		k.in.give(b)
 	}
-	return true
 }
 
 // takeMail takes in what Adopt and SetLocal left.
@@ -230,13 +227,10 @@ func (l *loop) waiting() bool {
 }
 
 // wait sleeps until there is something to do.
-func (l *loop) wait(stop <-chan struct{}, more bool) {
+func (l *loop) wait(stop <-chan struct{}) {
 	at := l.nextDue()
 	l.sp.lastTick.Store(int64(l.now.Sub(l.sp.epoch)))
 	l.sp.promised.Store(int64(at.Sub(l.sp.epoch)))
-	if more {
-		return
-	}
 	if !at.Equal(l.armed) {
 		l.timer.Reset(time.Until(at))
 		l.armed = at

@@ -68,10 +68,15 @@ func TestChangedOnlyForMeaning(t *testing.T) {
 		if !a.drained() || a.Snapshot().Heartbeat.Version != "18.4.1" {
 			t.Error("the new version has not come at once")
 		}
+		pass(100 * time.Millisecond)
+		sent := b.Counters().Sent
+		for range 100 {
+			b.tell(next) // nothing new
+		}
 		next.Inputs = peer.Digest{1}
 		b.tell(next)
 		pass(2 * time.Millisecond)
-		if a.Snapshot().Heartbeat.Inputs != (peer.Digest{}) {
+		if b.Counters().Sent != sent {
 			t.Error("what the verdict was made from is no reason to hurry")
 		}
 		pass(time.Second)
@@ -120,10 +125,16 @@ func TestReminder(t *testing.T) {
 			}
 		}
 		b := start(t, "SERIAL-B", 0xb, second)
-		join(newPipe(1), a, b)
+		p := newPipe(1)
+		join(p, a, b)
 		pass(time.Hour)
 		if n := a.redials.Load(); n != 14 {
 			t.Errorf("asked %d times, though the peer is there", n)
+		}
+		p.cut()
+		pass(10 * time.Second) // lost after 3 s, and that long ago again
+		if n := a.redials.Load(); n != 17 {
+			t.Errorf("asked %d times after the loss, want 3", n-14)
 		}
 	})
 }
@@ -257,6 +268,9 @@ func TestWriteBlocks(t *testing.T) {
 		if took := time.Since(begin); took > 1500*time.Millisecond {
 			t.Errorf("stopping took %v", took)
 		}
+		if !p.ends[0].isClosed() {
+			t.Error("not closed, though nothing waits for it any more")
+		}
 		close(never)
 	})
 }
@@ -335,6 +349,11 @@ func TestClosed(t *testing.T) {
 		}
 		pass(time.Until(last.Add(320 * time.Millisecond)))
 		a.wantState(peer.StateDown, session.DiagTimeout)
+		sent := a.Counters().Sent
+		pass(time.Minute)
+		if n := a.Counters().Sent - sent; n != 0 {
+			t.Errorf("%d heartbeats sent without a path", n)
+		}
 		join(newPipe(2), a, b)
 		within(t, 3*time.Millisecond, "up again", bothUp(a, b))
 	})
