@@ -24,7 +24,6 @@ func (t *step) tellUpdate(before *Saved) {
 		t.tell(Updated, CauseSteady)
 	case t.Occurrences != before.Occurrences:
 		t.tell(Updated, CauseReturned)
-	case t.Resumed: // nothing is known, so nothing is new
 	case !sameCodes(before.told(), t.told()):
 		cause := CauseReasons
 		if t.readiness == peer.Ready {

@@ -111,7 +111,6 @@ func (s *Saved) move(d time.Duration) {
 	} {
 		*at = at.Add(d)
 	}
-	s.Spell, s.Changes = slices.Clone(s.Spell), slices.Clone(s.Changes)
 	for i := range s.Spell {
 		s.Spell[i].Since = s.Spell[i].Since.Add(d)
 	}

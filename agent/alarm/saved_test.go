@@ -141,6 +141,21 @@ func TestResumeOnAnotherClock(t *testing.T) {
 	}
 }
 
+// TestReadyRightAfterARestart: even if the first look finds the pair ready, the time
+// to clear starts anew, since nobody saw it ready in between.
+func TestReadyRightAfterARestart(t *testing.T) {
+	c := newCycle(t, alarm.DefaultConfig())
+	checkedStep(t, c, t0, allOK(alarm.CodeIdentityConflict))
+	checkedStep(t, c, t0.Add(minute), allOK())
+	now := t0.Add(time.Hour)
+	c = restarted(t, alarm.DefaultConfig(), c, now)
+	out := checkedStep(t, c, now, allOK())
+	due, _ := out.NextDeadline()
+	if out.State != alarm.Clearing || len(out.Actions) > 0 || due != now.Add(10*minute) {
+		t.Errorf("%+v, clear at %v", out, due)
+	}
+}
+
 // TestDormantReasons: after a restart a reason that is not stated again yet neither
 // counts nor is shown, and keeps its since.
 func TestDormantReasons(t *testing.T) {
