@@ -24,7 +24,17 @@ type acceptor struct {
 
 	mu      sync.Mutex
 	routes  map[netip.AddrPort]*vconn
-	pending []*vconn // handshakes under way, oldest first
+	pending []*vconn       // handshakes under way, oldest first
+	live    int            // handshakes not gone yet, pending or ended
+	gone    [maxOpen]stale // the last ones closed
+	nextOld int
+}
+
+// stale is a source whose connection was closed a moment ago: what still comes
+// from there, an answer to our goodbye mostly, is nobody's mistake.
+type stale struct {
+	remote netip.AddrPort
+	since  time.Time
 }
 
 func newAcceptor(e *Endpoint) *acceptor {
@@ -145,7 +155,9 @@ func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPor
 	ledger := a.endpoint.ledger
 	switch guard.CheckHello(b, uint16(suite.ID)) {
 	case guard.NotHello:
-		ledger.count(ReasonNotAHello)
+		if !a.justClosed(from) {
+			ledger.count(ReasonNotAHello)
+		}
 		return nil
 	case guard.HelloNoSuite:
 		ledger.count(ReasonNoSharedSuite)
@@ -158,15 +170,30 @@ func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPor
 	if ctx.Err() != nil {
 		return nil // stopping: only those already here are served
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	v := &vconn{inbox: newInbox(), owner: a, socket: s, remote: from, cancel: cancel}
+	v := a.link(ctx, s, from)
+	if v == nil {
+		ledger.count(ReasonHandshakeEvicted)
+	}
+	return v
+}
+
+// link makes the association and starts its handshake. It returns nil while too
+// many that were evicted are still on their way out: then a hello is lost, like
+// a datagram, and comes again.
+func (a *acceptor) link(ctx context.Context, s packetSocket, from netip.AddrPort) *vconn {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	if len(a.pending) >= maxPending {
+		if a.live >= maxHandshakes {
+			return nil
+		}
 		a.evict()
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	v := &vconn{inbox: newInbox(), owner: a, socket: s, remote: from, cancel: cancel}
 	a.routes[from] = v
 	a.pending = append(a.pending, v)
-	a.mu.Unlock()
+	a.live++
 	a.endpoint.tasks.Go(func() {
 		defer cancel(nil)
 		a.handshake(ctx, v)
@@ -189,14 +216,15 @@ func (a *acceptor) evict() {
 func (a *acceptor) handshake(ctx context.Context, v *vconn) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	c, err := a.endpoint.handshake(ctx, v, false, nil)
-	if err != nil {
-		return // counted and logged
-	}
+	c, err := a.endpoint.handshake(ctx, v, false, nil) // a refusal is counted and logged there
 	a.mu.Lock()
+	a.live--
 	a.pending = slices.DeleteFunc(a.pending, func(w *vconn) bool { return v == w })
+	v.established = err == nil
 	a.mu.Unlock()
-	a.endpoint.deliver(c)
+	if err == nil {
+		a.endpoint.deliver(c)
+	}
 }
 
 // forget takes a closed association off the demux.
@@ -206,10 +234,23 @@ func (a *acceptor) forget(v *vconn) {
 	a.unlink(v)
 }
 
+// justClosed reports whether a connection from there ended a moment ago.
+func (a *acceptor) justClosed(from netip.AddrPort) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.gone[:], func(s stale) bool {
+		return s.remote == from && time.Since(s.since) < lingerClosed
+	})
+}
+
 // unlink removes v from both lists; the caller holds mu.
 func (a *acceptor) unlink(v *vconn) {
 	if a.routes[v.remote] == v {
 		delete(a.routes, v.remote)
+		if v.established {
+			a.gone[a.nextOld] = stale{v.remote, time.Now()}
+			a.nextOld = (a.nextOld + 1) % len(a.gone)
+		}
 	}
 	a.pending = slices.DeleteFunc(a.pending, func(w *vconn) bool { return v == w })
 }

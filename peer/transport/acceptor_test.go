@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,9 +104,9 @@ func TestEvictsUnprovenFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, nil)
 		hello := firstHello(t, newPair(t, nil))
-		lose := true
+		var pass atomic.Bool
 		p.net.carry = func(_, _ netip.AddrPort, b []byte) []time.Duration {
-			if lose && isServerHello(b) {
+			if !pass.Load() && isServerHello(b) {
 				return nil
 			}
 			return []time.Duration{0}
@@ -118,7 +119,7 @@ func TestEvictsUnprovenFirst(t *testing.T) {
 			p.net.inject(netip.AddrPortFrom(addrA.Addr(), uint16(1000+i)), addrB, hello)
 			synctest.Wait()
 		}
-		lose = false
+		pass.Store(true)
 		say(t, next(t, p.initiator), next(t, p.acceptor), "not evicted")
 		if n := p.initiator.Stats().Dials; n != 1 {
 			t.Errorf("%d dials: the handshake was evicted", n)

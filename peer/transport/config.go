@@ -34,12 +34,15 @@ const (
 	handshakeTimeout      = 3 * time.Second
 	defaultIdleTimeout    = 5 * time.Minute
 	closeGrace            = time.Second
+	lingerClosed          = 5 * time.Second
 
-	// maxPending half-open handshakes cost 4 goroutines each: a flood costs at
-	// most 80.
-	maxPending = 20
-	maxOpen    = 4
-	maxDials   = 2
+	// Each handshake costs 4 goroutines and a little memory. Those that were
+	// ended to make room count until they are gone: a flood costs at most 80
+	// goroutines, and no more than the machine can wind up.
+	maxPending    = 16
+	maxHandshakes = 20
+	maxOpen       = 4
+	maxDials      = 2
 )
 
 // Redial delays. A handshake that failed over who the peer is, rather than over

@@ -122,6 +122,7 @@ func (c *Conn) discard() { c.closing.Do(c.free) }
 func (c *Conn) free() {
 	c.idle.Stop()
 	c.endpoint.tasks.Go(func() {
+		c.wire.Part()
 		_ = c.secured.Close() // a closed socket is what we want
 		_ = c.wire.Close()
 	})

@@ -14,8 +14,12 @@ import (
 // restarted peer would find the old association behind the old port.
 type dialer struct {
 	endpoint *Endpoint
-	done     chan error // one result per attempt
-	active   int        // attempts without a result; owned by run
+	done     chan result // one per attempt
+
+	// Owned by run: the attempts without a result, the number of the attempt
+	// that was asked for last, and of the latest one that brought a connection.
+	active        int
+	asked, served uint64
 
 	mu      sync.Mutex
 	running []*attempt // oldest first
@@ -23,44 +27,54 @@ type dialer struct {
 	passed  uint64     // highest number whose peer was believed
 }
 
-// attempt is one dial with its handshake.
+// attempt is one dial with its handshake. Numbers begin with 1.
 type attempt struct {
 	number uint64
 	begun  time.Time
 	cancel context.CancelCauseFunc
 }
 
-func newDialer(e *Endpoint) *dialer {
-	return &dialer{endpoint: e, done: make(chan error)}
+type result struct {
+	number uint64
+	err    error
 }
+
+func newDialer(e *Endpoint) *dialer {
+	return &dialer{endpoint: e, done: make(chan result)}
+}
+
+// wanted reports whether no connection has come since one was asked for.
+func (d *dialer) wanted() bool { return d.served < d.asked }
 
 // run dials until ctx is done.
 func (d *dialer) run(ctx context.Context) {
-	delay, wanted := minRedial, true
-	timer := time.NewTimer(0)
+	delay := minRedial
+	timer := time.NewTimer(delay)
 	defer timer.Stop()
+	d.asked = d.start(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			for ; d.active > 0; d.active-- {
-				<-d.done //nolint:errcheck // we stop: how the attempt ended does not matter
+				<-d.done
 			}
 			return
 		case <-timer.C:
-			if wanted && d.active == 0 {
+			if d.wanted() && d.active == 0 {
 				d.start(ctx)
 			}
 		case <-d.endpoint.redial:
-			wanted, delay = true, minRedial
-			d.hint(ctx)
-		case err := <-d.done:
+			delay = minRedial
+			d.asked = d.hint(ctx)
+		case r := <-d.done:
 			d.active--
-			switch {
-			case err == nil:
-				wanted, delay = false, minRedial
-			case wanted && d.active == 0:
+			if r.err == nil {
+				d.served = max(d.served, r.number)
+				delay = minRedial
+			}
+			if d.wanted() && d.active == 0 {
 				timer.Reset(jitter(delay))
-				delay = min(2*delay, redialLimit(err))
+				delay = min(2*delay, redialLimit(r.err))
 			}
 		}
 	}
@@ -83,22 +97,24 @@ func jitter(d time.Duration) time.Duration {
 
 // hint starts an attempt beside those running, which may be talking to a peer
 // that is no more. One begun a moment ago is new enough; of too many, the
-// oldest gives way.
-func (d *dialer) hint(ctx context.Context) {
+// oldest gives way. It returns the number of the attempt that will do.
+func (d *dialer) hint(ctx context.Context) uint64 {
 	d.mu.Lock()
-	n := len(d.running)
-	fresh := n > 0 && time.Since(d.running[n-1].begun) < minRedial
-	if !fresh && n >= maxDials {
-		d.running[0].cancel(errSuperseded)
+	if n := len(d.running); n > 0 {
+		if newest := d.running[n-1]; time.Since(newest.begun) < minRedial {
+			d.mu.Unlock()
+			return newest.number
+		}
+		if n >= maxDials {
+			d.running[0].cancel(errSuperseded)
+		}
 	}
 	d.mu.Unlock()
-	if !fresh {
-		d.start(ctx)
-	}
+	return d.start(ctx)
 }
 
-// start begins an attempt in a goroutine of its own.
-func (d *dialer) start(ctx context.Context) {
+// start begins an attempt in a goroutine of its own and returns its number.
+func (d *dialer) start(ctx context.Context) uint64 {
 	ctx, cancel := context.WithCancelCause(ctx)
 	d.mu.Lock()
 	d.started++
@@ -107,17 +123,22 @@ func (d *dialer) start(ctx context.Context) {
 	d.mu.Unlock()
 	d.active++
 	d.endpoint.tasks.Go(func() {
-		err := d.try(ctx, a)
+		c, err := d.try(ctx, a)
 		cancel(nil)
+		// Off the list first: whoever has the connection may ask for another.
 		d.mu.Lock()
 		d.running = slices.DeleteFunc(d.running, func(b *attempt) bool { return a == b })
 		d.mu.Unlock()
-		d.done <- err
+		if err == nil {
+			d.endpoint.deliver(c)
+		}
+		d.done <- result{a.number, err}
 	})
+	return a.number
 }
 
-// try dials, handshakes and delivers.
-func (d *dialer) try(ctx context.Context, a *attempt) error {
+// try dials and handshakes.
+func (d *dialer) try(ctx context.Context, a *attempt) (*Conn, error) {
 	e := d.endpoint
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -127,14 +148,9 @@ func (d *dialer) try(ctx context.Context, a *attempt) error {
 		e.ledger.socket(err)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c, err := e.handshake(ctx, raw, true, func() bool { return d.pass(a) })
-	if err != nil {
-		return err
-	}
-	e.deliver(c)
-	return nil
+	return e.handshake(ctx, raw, true, func() bool { return d.pass(a) })
 }
 
 // pass lets attempts get past the peer's certificate in the order in which they

@@ -165,9 +165,9 @@ func (e *Endpoint) deliver(c *Conn) {
 		default:
 		}
 	}
+	e.ledger.establish()
 	e.out <- c
 	e.mu.Unlock()
-	e.ledger.establish()
 	e.cfg.Log.Info("peer connected", "serial", show(c.who.Serial), "fingerprint", c.who.Fingerprint.String(),
 		"remote", c.RemoteAddr().String(), "initiator", c.initiator)
 	for _, o := range old {

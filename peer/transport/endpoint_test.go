@@ -193,13 +193,36 @@ func TestDialsAgain(t *testing.T) {
 	})
 }
 
+// TestGoodbye closes many connections: the peer is told each time.
+func TestGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil)
+		a, b, _ := p.connect()
+		for i := range 200 {
+			from, to := a, b
+			if i%2 == 0 {
+				from, to = b, a
+			}
+			begun := time.Now()
+			_ = from.Close()
+			if _, err := to.Read(make([]byte, MaxMessage)); !errors.Is(err, io.EOF) {
+				t.Fatalf("read %v, want EOF", err)
+			}
+			if took := time.Since(begun); took > 0 {
+				t.Fatalf("connection %d: told after %v", i, took)
+			}
+			a, b = next(t, p.initiator), next(t, p.acceptor)
+		}
+	})
+}
+
 // TestLateAcceptor starts the initiator alone; it finds the acceptor within a
 // flight interval of its start.
 func TestLateAcceptor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, nil)
 		run(t, p.initiator)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 		begun := time.Now()
 		run(t, p.acceptor)
 		next(t, p.acceptor)
@@ -372,6 +395,9 @@ func TestNoSocketYet(t *testing.T) {
 			if s := e.Stats(); s.SocketError != "no such device" {
 				t.Errorf("%v: socket error %q", s.Side, s.SocketError)
 			}
+		}
+		if n := p.initiator.Stats().Dials; n < 200 || n > 500 {
+			t.Errorf("%d dials a minute, want one every 200 ms", n)
 		}
 		p.net.mu.Lock()
 		p.net.refuse = nil

@@ -168,6 +168,8 @@ func (id *Identity) Save(keyFile, certFile string) error {
 
 // writeDurable replaces path: temporary file, fsync, rename, fsync of the
 // directory. Without the last one the rename itself can be lost.
+//
+//nolint:gosec // the path is the administrator's
 func writeDurable(path string, data []byte, mode fs.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp") // created with mode 0600
@@ -199,7 +201,7 @@ func writeDurable(path string, data []byte, mode fs.FileMode) (err error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // the path is the administrator's
 	if err != nil {
 		return err
 	}

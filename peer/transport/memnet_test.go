@@ -302,6 +302,7 @@ func next(t testing.TB, e *Endpoint) *Conn {
 		if !ok {
 			t.Fatal("no connection: the endpoint has stopped")
 		}
+		t.Cleanup(func() { _ = c.Close() }) // or stopping would wait for it
 		return c
 	case <-ctx.Done():
 		t.Fatalf("no connection; stats %+v", e.Stats())

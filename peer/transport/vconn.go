@@ -17,6 +17,8 @@ type vconn struct {
 	remote netip.AddrPort
 	cancel context.CancelCauseFunc // ends the handshake
 
+	established bool // guarded by the owner's mu
+
 	// proven is set once the source has echoed the cookie: it receives what is
 	// sent to its address (RFC 6347 section 4.2.1).
 	proven atomic.Bool

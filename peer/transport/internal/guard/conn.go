@@ -3,8 +3,10 @@ package guard
 import (
 	"errors"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // maxHints bounds the errors in a row that one Read takes for hints, so that a
@@ -22,12 +24,15 @@ type Conn struct {
 
 	hints    *atomic.Uint64
 	muted    atomic.Bool
+	parting  atomic.Bool
+	parted   chan struct{} // closed when the farewell is sent, or cannot be
+	once     sync.Once
 	bypassed bool
 }
 
 // NewConn puts a filter over inner. hints counts errors taken for hints.
 func NewConn(inner net.Conn, filter *Filter, hints *atomic.Uint64) *Conn {
-	return &Conn{Conn: inner, Filter: filter, hints: hints}
+	return &Conn{Conn: inner, Filter: filter, hints: hints, parted: make(chan struct{})}
 }
 
 // Bypass lets every record through. Tests use it to show what pion alone does
@@ -37,6 +42,27 @@ func (c *Conn) Bypass() { c.bypassed = true }
 // Mute swallows all that is written from now on, so that a handshake given up
 // for another one leaves without an alert.
 func (c *Conn) Mute() { c.muted.Store(true) }
+
+// Part says that pion is about to be closed. When it is, its read loop races to
+// close the socket before the close_notify is sent; this keeps the loop waiting
+// for the next Write.
+func (c *Conn) Part() { c.parting.Store(true) }
+
+func (c *Conn) part() { c.once.Do(func() { close(c.parted) }) }
+
+// SetReadDeadline is how pion interrupts its read loop.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	if c.parting.Load() {
+		<-c.parted
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// Close closes the connection below.
+func (c *Conn) Close() error {
+	c.part()
+	return c.Conn.Close()
+}
 
 // Read returns the next datagram of which anything is left.
 func (c *Conn) Read(b []byte) (int, error) {
@@ -64,6 +90,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 // Write sends one datagram. An ICMP error left over from an earlier datagram
 // fails the next send without sending anything, so that one is tried again.
 func (c *Conn) Write(b []byte) (int, error) {
+	if c.parting.Load() {
+		defer c.part()
+	}
 	if c.muted.Load() {
 		return len(b), nil
 	}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // script is a net.Conn that returns prepared datagrams and errors.
@@ -44,6 +46,9 @@ func (s *script) Write(b []byte) (int, error) {
 	s.sent++
 	return len(b), nil
 }
+
+func (s *script) SetReadDeadline(time.Time) error { return nil }
+func (s *script) Close() error                    { return nil }
 
 // refused is how the net package reports an ICMP port unreachable.
 func refused() error {
@@ -119,5 +124,35 @@ func TestMute(t *testing.T) {
 	c.Mute()
 	if n, err := c.Write([]byte("alert")); n != 5 || err != nil || s.sent != 0 {
 		t.Errorf("wrote %d, %v, sent %d; want it swallowed", n, err, s.sent)
+	}
+}
+
+// TestPart holds pion's read loop back until the close_notify is written, or
+// the connection is closed without one.
+func TestPart(t *testing.T) {
+	for _, how := range []string{"write", "close"} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _ := newTestConn(&script{})
+			c.Part()
+			passed := false
+			go func() {
+				_ = c.SetReadDeadline(time.Unix(0, 1))
+				passed = true
+			}()
+			synctest.Wait()
+			if passed {
+				t.Fatal("the deadline was set before the farewell")
+			}
+			if how == "write" {
+				_, _ = c.Write([]byte("close_notify"))
+			} else {
+				_ = c.Close()
+			}
+			synctest.Wait()
+			if !passed {
+				t.Error("the deadline was never set")
+			}
+			_ = c.SetReadDeadline(time.Time{})
+		})
 	}
 }
