@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"socketha/agent/status"
 )
 
@@ -22,15 +20,7 @@ type clock struct {
 }
 
 // now returns the time since boot.
-func (c *clock) now() status.Instant {
-	var ts unix.Timespec
-	// CLOCK_BOOTTIME exists since Linux 2.6.39 and cannot fail with a valid
-	// pointer (clock_gettime(2)).
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		panic("agent: CLOCK_BOOTTIME: " + err.Error())
-	}
-	return status.Instant(ts.Nano())
-}
+func (c *clock) now() status.Instant { return status.Instant(sinceBoot()) }
 
 // anchor returns the time since boot and the wall time of the boot.
 func (c *clock) anchor() (status.Instant, time.Time) {
