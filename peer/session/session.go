@@ -97,6 +97,11 @@ func (s *Session) Step(now time.Time, ev Event) []Action {
 // the next event.
 func (s *Session) NextDeadline() time.Time { return s.deadline }
 
+// DetectAt returns when the peer will be lost if it stays silent; zero: nobody is
+// there to be lost. Of all deadlines it is the one to be kept exactly; for the others a millisecond
+// more does no harm.
+func (s *Session) DetectAt() time.Time { return s.detectAt }
+
 func (s *Session) handle(ev Event) {
 	switch ev.Kind {
 	case Start:
