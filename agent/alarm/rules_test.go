@@ -96,6 +96,47 @@ func TestCodesAreThoseOfTheDocument(t *testing.T) {
 	}
 }
 
+// TestUnknownIsExitCodeFour: what the command calls unknown is no return, and what
+// it calls not ready is one, whatever conditions and reasons there are. Warnings
+// are left out: they tell nothing of the pair.
+func TestUnknownIsExitCodeFour(t *testing.T) {
+	conditions := map[alarm.Condition]status.ConditionState{
+		alarm.ConditionOK: status.StateOK, alarm.ConditionFail: status.StateFail,
+		alarm.ConditionUnknown: status.StateUnknown, alarm.ConditionNotEvaluated: status.StateNotEvaluated,
+	}
+	closed := newCycle(t, alarm.DefaultConfig())
+	closed.Step(t0, allOK(alarm.CodeIdentityConflict))
+	closed.Step(t0+1, allOK())
+	window := t0.Add(20 * minute)
+	if out := closed.Step(window, allOK()); out.State != alarm.Clear || out.Occurrences != 1 {
+		t.Fatalf("%+v", out)
+	}
+	for ours, theirs := range conditions {
+		for _, code := range append(status.Codes(), "") {
+			if code.Severity() == status.SeverityWarning {
+				continue
+			}
+			in := allOK()
+			in.Conditions.Keepalive = ours
+			doc := status.Document{Readiness: "ready"}
+			doc.Conditions.Keepalive.State = theirs
+			if code != "" {
+				in.Reasons = []alarm.Reason{{Code: string(code)}}
+				doc.Reasons = []status.Reason{{Code: code}}
+			}
+			if ours == alarm.ConditionFail || ours == alarm.ConditionUnknown || code != "" {
+				in.Readiness, doc.Readiness = peer.NotReady, "not_ready"
+			}
+			want := map[status.Outcome]alarm.State{
+				status.OutcomeReady: alarm.Clear, status.OutcomeNotReady: alarm.Raised, status.OutcomeUnknown: alarm.Pending,
+			}[doc.Outcome()]
+			if got := mustRestore(t, alarm.DefaultConfig(), closed.Save()).Step(window+1, in); got.State != want {
+				t.Errorf("keepalive %v, %q: %v, want %v", theirs, code, got.State, want)
+			}
+		}
+	}
+}
+
 // allOK is ready but for the reasons.
 func allOK(codes ...string) alarm.Input {
 	ok := alarm.Conditions{Connected: alarm.ConditionNotEvaluated, Keepalive: alarm.ConditionOK, CompatibleVersion: alarm.ConditionOK}
