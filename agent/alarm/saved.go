@@ -15,7 +15,7 @@ import (
 const farthest Instant = math.MaxInt64 / 2
 
 // maxOccurrences is where counting ends.
-const maxOccurrences = math.MaxInt32
+const maxOccurrences = 1_000_000_000
 
 // Saved is all that a [Cycle] knows: plain values, to be written down in any
 // form and read back. Its instants are on the clock of the steps that led to

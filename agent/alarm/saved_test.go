@@ -42,7 +42,7 @@ func TestDamageIsRefused(t *testing.T) {
 		"no number":             func(s *alarm.Saved) { s.Number = 0 },
 		"no occurrence":         func(s *alarm.Saved) { s.Occurrences = 0 },
 		"negative occurrences":  func(s *alarm.Saved) { s.Occurrences = -1 },
-		"too many occurrences":  func(s *alarm.Saved) { s.Occurrences = math.MaxInt32 + 1 },
+		"too many occurrences":  func(s *alarm.Saved) { s.Occurrences = 1_000_000_001 },
 		"too many alarms":       func(s *alarm.Saved) { s.Number = math.MaxUint64 },
 		"flapping while clear":  func(s *alarm.Saved) { s.State, s.Spell = alarm.Clear, nil },
 		"flapping from nothing": func(s *alarm.Saved) { s.Changes = nil },
