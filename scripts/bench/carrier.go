@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"socketha/scripts/bench/rig"
+)
+
+// carrier measures how long after the far end went down the near agent knows.
+func carrier(ctx context.Context, l *lab) error {
+	p, err := l.pair(ctx, rig.Options{Interval: l.timers(time.Second)})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	for range l.runs {
+		if err := l.oneCarrier(ctx, p); err != nil {
+			if err := l.lost(ctx, "carrier", err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *lab) oneCarrier(ctx context.Context, p *rig.Pair) error {
+	near, far := p.Initiator(), p.Acceptor()
+	cable, err := far.Cable()
+	if err != nil {
+		return err
+	}
+	return within(ctx, patience, func(ctx context.Context) error {
+		if err := p.WaitReady(ctx); err != nil {
+			return err
+		}
+		if err := rest(ctx, 300*time.Millisecond, time.Second); err != nil {
+			return err
+		}
+		line, document := near.Log.Mark(), near.Status.Mark()
+		before, after, err := cable.Unplug()
+		if err != nil {
+			return err
+		}
+		logged, waited := near.Log.Wait(ctx, line, "carrier loss logged", func(x rig.Line) bool {
+			return x.Is("HA interface changed", "carrier", "no")
+		})
+		if waited == nil {
+			l.took("carrier lost → logged by the agent", nil, logged.Seen.Sub(before))
+			seen, err := near.Status.Wait(ctx, document, "link down at a client", rig.HasReason("HA_NOT_READY_HA_LINK_DOWN"))
+			waited = err
+			if err == nil {
+				l.took("carrier lost → HA_LINK_DOWN at a client", &goal{Median: new(2.0), Max: new(10.0)}, seen.Seen.Sub(before))
+				l.took("method: the system call that takes the carrier", nil, after.Sub(before))
+			}
+		}
+		up, _, err := cable.Plug()
+		if err != nil {
+			return err
+		}
+		if waited != nil {
+			return fmt.Errorf("%w%w", waited, p.LastWords())
+		}
+		ready, err := near.Status.Wait(ctx, near.Status.Mark()-1, "ready again", rig.Ready)
+		if err == nil {
+			l.took("carrier back → Ready", nil, ready.Seen.Sub(up))
+		}
+		return err
+	})
+}
