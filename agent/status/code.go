@@ -25,6 +25,7 @@ const (
 	CodeViewsDiffer       Code = "HA_WARNING_VIEWS_DIFFER"
 	CodeCatalogDiffers    Code = "HA_WARNING_CATALOG_DIFFERS"
 	CodeClockUnset        Code = "HA_WARNING_CLOCK_UNSET"
+	CodeCertificateEnds   Code = "HA_WARNING_CERTIFICATE_EXPIRES" // ours: contract section 1 has none for it
 	CodeUpgradeOverdue    Code = "HA_WARNING_UPGRADE_OVERDUE"
 	CodeFlapping          Code = "HA_WARNING_FLAPPING"
 )
@@ -61,6 +62,7 @@ var codes = [...]Code{
 	CodeCatalogDiffers,
 	CodeUpgradeOverdue,
 	CodeFlapping,
+	CodeCertificateEnds,
 	CodeClockUnset,
 }
 

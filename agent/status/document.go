@@ -87,7 +87,7 @@ type Reason struct {
 	Since    Time           `json:"since"`
 	Summary  string         `json:"summary"` // what is wrong, one sentence
 	Action   string         `json:"action"`  // what to do
-	Params   map[string]any `json:"params"`  // strings and booleans; not to be changed
+	Params   map[string]any `json:"params"`  // strings, numbers and booleans; not to be changed
 }
 
 // SiteStatus names the site, as configured.

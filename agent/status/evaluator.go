@@ -108,6 +108,7 @@ func normalized(in Input) Input {
 	}
 	p.Fresh = p.Fresh && p.Heard && !p.PlannedStop && p.Mismatch == nil
 	in.Identity = slices.Clone(in.Identity)
+	in.Expiring = slices.Clone(in.Expiring)
 	if in.Upstream != nil {
 		upstream := *in.Upstream
 		in.Upstream = &upstream

@@ -110,6 +110,10 @@ var golden = []struct {
 	})}, outcome: OutcomeNotReady},
 	{name: "disconnected_self", inputs: []Input{readyWith(t0, clouds(peer.UpstreamDisconnected, peer.UpstreamConnected))}, outcome: OutcomeNotReady},
 	{name: "disconnected_both", inputs: []Input{readyWith(t0, clouds(peer.UpstreamDisconnected, peer.UpstreamDisconnected))}, outcome: OutcomeNotReady},
+	{name: "path_loses_large", inputs: []Input{readyWith(t0, never, func(in *Input) { in.Link.LosesAbove = 600 })}, outcome: OutcomeNotReady},
+	{name: "certificate_expires", inputs: []Input{readyWith(t0, func(in *Input) {
+		in.Expiring = []Expiry{{Peer: true, Serial: "B2000002", NotAfter: time.Date(2026, 3, 20, 0, 0, 0, 0, time.UTC)}}
+	})}, outcome: OutcomeReady},
 	{name: "connected_unknown", inputs: []Input{readyWith(t0, clouds(peer.UpstreamUnknown, peer.UpstreamConnected))}, outcome: OutcomeUnknown},
 	{name: "nothing_known", inputs: []Input{{Now: t0}}, outcome: OutcomeUnknown},
 }

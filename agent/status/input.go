@@ -28,6 +28,10 @@ type Input struct {
 	// Identity holds what stands against the peer's identity now, at most a few.
 	Identity []IdentityFinding
 
+	// Expiring holds the certificates of the pair that soon run out, the sooner
+	// one first.
+	Expiring []Expiry
+
 	// ClockUnset says that the wall clock is evidently wrong (before the time
 	// this build was made).
 	ClockUnset bool
@@ -135,6 +139,10 @@ type Link struct {
 
 	Local, Peer netip.AddrPort // zero if unknown
 
+	// LosesAbove is the size in bytes of datagrams that the path does not carry
+	// while smaller ones pass; 0 if it carries all.
+	LosesAbove int
+
 	TxInterval time.Duration // negotiated; zero if unknown
 	DetectTime time.Duration // negotiated; zero if unknown
 }
@@ -161,6 +169,13 @@ const (
 type IdentityFinding struct {
 	Kind             IdentityKind
 	Serial, Expected string
+}
+
+// Expiry is a certificate that soon runs out, or has run out.
+type Expiry struct {
+	Peer     bool   // the peer's, else ours
+	Serial   string // of the Socket
+	NotAfter time.Time
 }
 
 // Live is what changes without changing the meaning of the document: the time

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"socketha/peer"
 	"socketha/peer/compat"
@@ -24,6 +25,7 @@ func causes(in *Input, v compat.Verdict, p pulse) []cause {
 	list = append(list, rolesCauses(in, p)...)
 	list = append(list, versionCauses(in, v)...)
 	list = append(list, cloudCauses(in)...)
+	list = append(list, certificateCauses(in)...)
 	if in.ClockUnset {
 		list = append(list, cause{CodeClockUnset, "", params{}.put("self_serial", in.Self.Serial)})
 	}
@@ -66,6 +68,10 @@ func linkCauses(in *Input, p pulse) []cause {
 		down := params{"fault": fault}.put("interface", in.Link.Interface).put("oper_state", in.Link.OperState)
 		list = append(list, cause{CodeLinkDown, fault, down})
 	}
+	if in.Link.LosesAbove > 0 && !in.Peer.Fresh {
+		lossy := params{"bytes": in.Link.LosesAbove}.put("interface", in.Link.Interface)
+		list = append(list, cause{CodeMTU, "", lossy})
+	}
 	switch p {
 	case pulseMismatch:
 		ours := peer.ProtocolRange{Min: peer.ProtocolMin, Max: peer.ProtocolMax}
@@ -99,6 +105,20 @@ func absenceCauses(in *Input) []cause {
 		return []cause{{CodePeerStale, "planned_stop", p}}
 	}
 	return []cause{{CodePeerStale, "", p}}
+}
+
+// certificateCauses name the certificate that runs out first.
+func certificateCauses(in *Input) []cause {
+	if len(in.Expiring) == 0 {
+		return nil
+	}
+	e := in.Expiring[0]
+	variant := "" // ours
+	if e.Peer {
+		variant = "peer"
+	}
+	p := params{"not_after": NewTime(e.NotAfter).Format(time.DateOnly)}.put("serial", e.Serial)
+	return []cause{{CodeCertificateEnds, variant, p}}
 }
 
 // rolesCauses compare who the Sockets should be and what they do.

@@ -69,7 +69,7 @@ var texts = [...]text{
 	},
 	{
 		CodeMTU, "",
-		"{Link} loses large packets.",
+		"{Link} passes small packets and loses those above {bytes} bytes, so the agents cannot agree on keys.",
 		"Set the same MTU on both Sockets and on every switch between them.",
 	},
 	{
@@ -191,6 +191,16 @@ var texts = [...]text{
 		CodeFlapping, "",
 		"The pair changes between Ready and Not Ready again and again.",
 		"Look at the transitions (socketha history) for what comes and goes, first of all the HA cable.",
+	},
+	{
+		CodeCertificateEnds, "",
+		"This Socket's certificate is valid until {not_after}.",
+		"Renew it before then: afterwards the peer refuses this Socket at its next connection.",
+	},
+	{
+		CodeCertificateEnds, "peer",
+		"The peer's certificate (S/N {serial}) is valid until {not_after}.",
+		"Renew it on the peer before then: afterwards it is refused here at its next connection.",
 	},
 	{
 		CodeClockUnset, "",
