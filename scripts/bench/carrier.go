@@ -15,8 +15,13 @@ func carrier(ctx context.Context, l *lab) error {
 		return err
 	}
 	defer p.Close()
+	control, err := p.Initiator().Monitor()
+	if err != nil {
+		return err
+	}
+	defer control.Close()
 	for range l.runs {
-		if err := l.oneCarrier(ctx, p); err != nil {
+		if err := l.oneCarrier(ctx, p, control); err != nil {
 			if err := l.lost(ctx, "carrier", err); err != nil {
 				return err
 			}
@@ -25,7 +30,7 @@ func carrier(ctx context.Context, l *lab) error {
 	return nil
 }
 
-func (l *lab) oneCarrier(ctx context.Context, p *rig.Pair) error {
+func (l *lab) oneCarrier(ctx context.Context, p *rig.Pair, control *rig.Monitor) error {
 	near, far := p.Initiator(), p.Acceptor()
 	cable, err := far.Cable()
 	if err != nil {
@@ -38,7 +43,7 @@ func (l *lab) oneCarrier(ctx context.Context, p *rig.Pair) error {
 		if err := rest(ctx, 300*time.Millisecond, time.Second); err != nil {
 			return err
 		}
-		line, document := near.Log.Mark(), near.Status.Mark()
+		line, document, told := near.Log.Mark(), near.Status.Mark(), control.Changes.Mark()
 		before, after, err := cable.Unplug()
 		if err != nil {
 			return err
@@ -52,6 +57,7 @@ func (l *lab) oneCarrier(ctx context.Context, p *rig.Pair) error {
 			waited = err
 			if err == nil {
 				l.took("carrier lost → HA_LINK_DOWN at a client", &goal{Median: new(2.0), Max: new(10.0)}, seen.Seen.Sub(before))
+				l.told(ctx, control, told, before, logged)
 				l.took("method: the system call that takes the carrier", nil, after.Sub(before))
 			}
 		}
@@ -68,4 +74,14 @@ func (l *lab) oneCarrier(ctx context.Context, p *rig.Pair) error {
 		}
 		return err
 	})
+}
+
+// told compares with a bare listener: what the kernel took, and what the agent.
+func (l *lab) told(ctx context.Context, control *rig.Monitor, mark int, before time.Time, logged rig.Line) {
+	first, err := control.Changes.Wait(ctx, mark, "", func(c rig.Change) bool { return !c.Carrier })
+	if err != nil {
+		return
+	}
+	l.took("method: carrier lost → told by the kernel to a bare listener", nil, first.Seen.Sub(before))
+	l.took("told by the kernel → logged by the agent", nil, logged.Seen.Sub(first.Seen))
 }

@@ -29,7 +29,8 @@ var catalog = []*experiment{
 		name:  "carrier",
 		title: "carrier loss → known",
 		how: "from just before the system call that switches the far end off to the agent's line and to the document\n" +
-			"with HA_LINK_DOWN at a client. The call itself is part of the figure.",
+			"with HA_LINK_DOWN at a client. The call itself is part of the figure, and so is what the kernel takes to tell:\n" +
+			"a bare listener beside the agent is the control.",
 		quick: plan{runs: 10, about: 25 * time.Second},
 		full:  plan{runs: 30, about: 70 * time.Second},
 		run:   carrier,
@@ -52,6 +53,15 @@ var catalog = []*experiment{
 		quick: plan{length: time.Minute, about: 75 * time.Second},
 		full:  plan{length: 10 * time.Minute, about: 11 * time.Minute},
 		run:   loss,
+	},
+	{
+		name:  "connect",
+		title: "connecting under random loss at 100 ms × 3",
+		how: "one side is killed, the other notices, then frames (ARP too) are dropped at random at both ends and the killed\n" +
+			"one is started; four pairs at once, both sides in turn. No goal is set but that it connects.",
+		quick: plan{runs: 6, about: 45 * time.Second},
+		full:  plan{runs: 50, about: 6 * time.Minute},
+		run:   connect,
 	},
 	{
 		name:  "reconnects",

@@ -41,7 +41,7 @@ type Pair struct {
 	stage  stage
 	addrs  [2]string // with prefix length
 	cables int       // made so far
-	filter bool // the nftables chain is there
+	filter bool      // the nftables chain is there
 }
 
 const configTemplate = `[link]
