@@ -123,8 +123,7 @@ func (c *Conn) free() {
 	c.idle.Stop()
 	c.endpoint.tasks.Go(func() {
 		c.wire.Part()
-		_ = c.secured.Close() // a closed socket is what we want
-		_ = c.wire.Close()
+		_ = c.secured.Close() // closes the socket, too; that it was closed already is fine
 	})
 }
 

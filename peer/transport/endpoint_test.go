@@ -6,9 +6,12 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"socketha/peer/transport/internal/guard"
 )
 
 // TestPair brings up a link in memory and says who is on it. That the bubble
@@ -368,14 +371,146 @@ func TestNobodyTakes(t *testing.T) {
 	})
 }
 
+// TestNobodyCloses takes every connection and closes none: the oldest are
+// closed, and the newest works.
+func TestNobodyCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil)
+		first, _, _ := p.connect()
+		var a, b *Conn
+		for range 10 {
+			time.Sleep(time.Second)
+			p.initiator.Redial()
+			a, b = next(t, p.initiator), next(t, p.acceptor)
+		}
+		synctest.Wait()
+		for _, e := range []*Endpoint{p.initiator, p.acceptor} {
+			if n := e.Stats().Open; n > maxOpen {
+				t.Errorf("%d open, want at most %d", n, maxOpen)
+			}
+		}
+		if _, err := first.Read(make([]byte, MaxMessage)); !errors.Is(err, io.EOF) {
+			t.Errorf("the first reads %v, want EOF", err)
+		}
+		say(t, a, b, "newest")
+	})
+}
+
+// TestQuietEnd closes connections as every day does, from either side. What is
+// still under way then is nobody's mistake and counted nowhere.
+func TestQuietEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil)
+		a, b, _ := p.connect()
+		for i := range 20 {
+			say(t, a, b, "x")
+			if i%2 == 0 {
+				_, _ = a.Write([]byte("too late"))
+				_ = b.Close()
+				_, _ = a.Write([]byte("later still"))
+			} else {
+				_ = a.Close()
+			}
+			synctest.Wait()
+			_, _ = a.Close(), b.Close()
+			a, b = next(t, p.initiator), next(t, p.acceptor)
+		}
+		for _, e := range []*Endpoint{p.initiator, p.acceptor} {
+			if s := e.Stats(); len(s.Rejected) != 0 {
+				t.Errorf("%v: rejected %v", s.Side, s.Rejected)
+			}
+		}
+	})
+}
+
+// TestParallelDials holds the first dial up behind its ServerHello until a
+// second one is through: the first is given up at once, and its ServerHello
+// changes nothing when it comes.
+func TestParallelDials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil)
+		var held atomic.Bool
+		p.net.carry = func(_, _ netip.AddrPort, b []byte) []time.Duration {
+			if isServerHello(b) && held.CompareAndSwap(false, true) {
+				return []time.Duration{time.Second}
+			}
+			return []time.Duration{0}
+		}
+		run(t, p.acceptor)
+		synctest.Wait()
+		run(t, p.initiator)
+		time.Sleep(minRedial)
+		p.initiator.Redial()
+		a, b := next(t, p.initiator), next(t, p.acceptor)
+		synctest.Wait()
+		if n := p.net.open(); n != 2 {
+			t.Errorf("%d sockets, want the acceptor's and one dialed", n)
+		}
+		time.Sleep(10 * time.Second)
+		for _, e := range []*Endpoint{p.initiator, p.acceptor} {
+			if s := e.Stats(); s.Established != 1 || s.Rejected[ReasonRefusedByPeer] != 0 {
+				t.Errorf("%v: %d connections, rejected %v", s.Side, s.Established, s.Rejected)
+			}
+		}
+		say(t, a, b, "the one")
+	})
+}
+
+// TestPassInOrder lets dials past the peer's certificate only in their order.
+func TestPassInOrder(t *testing.T) {
+	d := newDialer(nil)
+	ended := map[uint64]bool{}
+	dial := func(n uint64) *attempt {
+		a := &attempt{number: n, cancel: func(error) { ended[n] = true }}
+		d.running = append(d.running, a)
+		return a
+	}
+	first, second, third := dial(1), dial(2), dial(3)
+	if !d.pass(second) || !ended[1] || ended[3] {
+		t.Errorf("the second passes and ends the first only: ended %v", ended)
+	}
+	if d.pass(first) {
+		t.Error("the first passed behind the second")
+	}
+	if !d.pass(third) || !ended[2] {
+		t.Error("the third did not take over")
+	}
+}
+
+// TestHighSequence forges, in the middle of a handshake, a harmless message
+// with the highest sequence number that the filter lets pass. pion's window must
+// not move past the real ones.
+func TestHighSequence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil)
+		p.net.carry = func(from, to netip.AddrPort, b []byte) []time.Duration {
+			kind := byte(14) // ServerHelloDone
+			if to == addrB {
+				kind = 16 // ClientKeyExchange
+			}
+			p.net.inject(from, to, forged(22, 0, guard.Window-1, forgedMessage(kind, 15, 0, 0, nil)))
+			return []time.Duration{0}
+		}
+		run(t, p.acceptor)
+		synctest.Wait()
+		run(t, p.initiator)
+		a, b := next(t, p.initiator), next(t, p.acceptor)
+		say(t, a, b, "through")
+		if n := p.initiator.Stats().Dials; n != 1 {
+			t.Errorf("%d dials, want 1", n)
+		}
+	})
+}
+
 // TestRebind ends what hung on the old socket and comes back on a new one.
 func TestRebind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, nil)
 		a, b, _ := p.connect()
+		begun := time.Now()
 		p.acceptor.Rebind()
-		if _, err := b.Read(make([]byte, MaxMessage)); !errors.Is(err, io.EOF) {
-			t.Errorf("read %v, want EOF", err)
+		if _, err := b.Read(make([]byte, MaxMessage)); !errors.Is(err, io.EOF) || time.Since(begun) > 0 {
+			t.Errorf("read %v after %v, want EOF at once", err, time.Since(begun))
 		}
 		p.initiator.Rebind()
 		say(t, next(t, p.initiator), next(t, p.acceptor), "again")

@@ -93,9 +93,14 @@ const (
 // receive in plaintext. Finished is always protected; HelloRequest would ask
 // for a renegotiation, which there is none of.
 var expected = [...]uint32{
-	Client: 1<<2 | 1<<messageVerify | 1<<messageCert | 1<<12 | 1<<13 | 1<<14,
+	Client: 1<<messageServerHello | 1<<messageVerify | 1<<messageCert | 1<<12 | 1<<13 | 1<<14,
 	Server: 1<<messageHello | 1<<messageCert | 1<<15 | 1<<16,
 }
+
+// answers are the messages that may answer a ClientHello. pion's client takes
+// anything else that comes before them for an error, and tells the server so
+// with a fatal alert.
+const answers = 1<<messageServerHello | 1<<messageVerify
 
 // Filter judges the records of one association. Apply has one caller at a time;
 // the other methods may be called from anywhere.
@@ -239,7 +244,11 @@ func (f *Filter) judgeMessages(body []byte) (Drop, bool) {
 		kinds |= 1 << m.kind
 		body = body[size:]
 	}
-	if kinds&^f.seen.Load() != 0 {
+	seen := f.seen.Load()
+	if f.side == Client && (seen|kinds)&answers == 0 {
+		return DropDirection, true
+	}
+	if kinds&^seen != 0 {
 		f.seen.Or(kinds)
 	}
 	return 0, false

@@ -145,6 +145,7 @@ func TestDirection(t *testing.T) {
 		got := ""
 		for kind := range 256 {
 			f := NewFilter(side, &Counters{})
+			f.Apply(rec(typeHandshake, 0, 0, whole(messageVerify, 0, []byte{1}))) // for the client
 			if f.Apply(rec(typeHandshake, 0, 0, whole(byte(kind), 0, []byte{1}))) > 0 {
 				got += strconv.Itoa(kind) + " "
 			}
@@ -152,6 +153,20 @@ func TestDirection(t *testing.T) {
 		if got != want {
 			t.Errorf("side %d accepts messages %q, want %q", side, got, want)
 		}
+	}
+}
+
+// TestClientWaitsForAnswer drops what comes before an answer to the ClientHello.
+func TestClientWaitsForAnswer(t *testing.T) {
+	var c Counters
+	f := NewFilter(Client, &c)
+	done := rec(typeHandshake, 0, 5, whole(14, 4, nil))
+	if f.Apply(bytes.Clone(done)) != 0 || c.Count(DropDirection) != 1 {
+		t.Errorf("a ServerHelloDone came first and was dropped as %v", dropped(&c))
+	}
+	hello := rec(typeHandshake, 0, 1, whole(messageServerHello, 0, make([]byte, 40)))
+	if both := append(bytes.Clone(hello), done...); f.Apply(both) != len(hello)+len(done) {
+		t.Errorf("dropped as %v", dropped(&c))
 	}
 }
 

@@ -12,13 +12,15 @@ const (
 	typeHandshake        = 22
 	typeApplicationData  = 23
 
-	versionMajor  = 254
-	version10     = 255 // DTLS 1.0, still used by the first flights
-	version12     = 253
-	messageHello  = 1
-	messageVerify = 3
-	messageCert   = 11
-	messageFinish = 20
+	versionMajor = 254
+	version10    = 255 // DTLS 1.0, still used by the first flights
+	version12    = 253
+
+	messageHello       = 1
+	messageServerHello = 2
+	messageVerify      = 3
+	messageCert        = 11
+	messageFinish      = 20
 )
 
 // record is a view of one record of a datagram; it owns no memory.
