@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"socketha/scripts/bench/rig"
 )
 
 // pythons that may run halink.py: it needs the standard library of 3.11.
@@ -18,7 +20,7 @@ const entries = "scripts/bench/halink"
 
 // halink runs the comparison with other daemons in a copy that knows our agent.
 func halink(ctx context.Context, binary, folder string, args []string) error {
-	dir, err := os.MkdirTemp("", "socketha-halink-")
+	dir, err := rig.QuietFolder("socketha-halink-")
 	if err != nil {
 		return err
 	}
@@ -44,7 +46,7 @@ func halink(ctx context.Context, binary, folder string, args []string) error {
 	}
 	cmd := exec.CommandContext(ctx, python(), append([]string{filepath.Join(dir, "halink.py")}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "HALINK_BIN="+bin)
+	cmd.Env = append(os.Environ(), "HALINK_BIN="+bin, "HALINK_RUN="+filepath.Join(dir, "run"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its namespaces
 	return cmd.Run()
 }

@@ -87,8 +87,8 @@ func New(o Options) (p *Pair, err error) {
 	if p.binary, err = filepath.Abs(o.Binary); err != nil {
 		return p, fmt.Errorf("find the binary: %w", err)
 	}
-	if p.dir, err = os.MkdirTemp("", "socketha-rig-"); err != nil {
-		return p, fmt.Errorf("make a folder for the pair: %w", err)
+	if p.dir, err = QuietFolder("socketha-rig-"); err != nil {
+		return p, err
 	}
 	p.addrs = [2]string{"169.254.77.1", "169.254.77.2"}
 	if o.IPv6 {
@@ -103,6 +103,21 @@ func New(o Options) (p *Pair, err error) {
 		return p, err
 	}
 	return p, p.MakeCable()
+}
+
+// QuietFolder makes a folder in a place where other programs seldom make or remove
+// files. The agent watches each folder on the way to its appliance's files, and in
+// /tmp it would be woken up by everybody.
+func QuietFolder(prefix string) (string, error) {
+	const quiet = "/run"
+	dir, err := os.MkdirTemp(quiet, prefix)
+	if err != nil {
+		dir, err = os.MkdirTemp("", prefix)
+	}
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the pair: %w", err)
+	}
+	return dir, nil
 }
 
 func (p *Pair) newBox(i int) error {
