@@ -219,6 +219,62 @@ func TestGoodbye(t *testing.T) {
 	})
 }
 
+// TestRunWaits until the last socket is closed, however long a goodbye takes.
+func TestRunWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil)
+		run(t, p.acceptor)
+		stop := run(t, p.initiator)
+		next(t, p.initiator)
+		p.net.mu.Lock()
+		var slow atomic.Bool
+		p.net.tap = func(netip.AddrPort, netip.AddrPort, []byte) {
+			if slow.CompareAndSwap(false, true) {
+				time.Sleep(time.Minute)
+			}
+		}
+		p.net.mu.Unlock()
+		stop()
+		if n := p.net.open(); n != 1 {
+			t.Errorf("%d sockets open, want only the acceptor's", n)
+		}
+	})
+}
+
+// TestStopInHandshake stops both ends in the middle of one: that is no refusal.
+func TestStopInHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, nil)
+		p.net.carry = func(_, _ netip.AddrPort, b []byte) []time.Duration {
+			if isServerHello(b) {
+				return nil
+			}
+			return []time.Duration{0}
+		}
+		stopB, stopA := run(t, p.acceptor), run(t, p.initiator)
+		time.Sleep(time.Second)
+		stopA()
+		stopB()
+		for _, e := range []*Endpoint{p.initiator, p.acceptor} {
+			if s := e.Stats(); len(s.Rejected) != 0 {
+				t.Errorf("%v: rejected %v", s.Side, s.Rejected)
+			}
+		}
+	})
+}
+
+// TestSupersededLeavesQuietly: a dial that may not pass sends no alert, which
+// the peer would count as a refusal.
+func TestSupersededLeavesQuietly(t *testing.T) {
+	p := newPair(t, nil)
+	muted := false
+	v := &verifier{endpoint: p.initiator, pass: func() bool { return false }, mute: func() { muted = true }}
+	err := v.verify(p.acceptor.cfg.Identity.cert.Certificate)
+	if !errors.Is(err, errSuperseded) || !muted || !v.superseded || v.refusal != nil {
+		t.Errorf("error %v, muted %t, refusal %v", err, muted, v.refusal)
+	}
+}
+
 // TestLateAcceptor starts the initiator alone; it finds the acceptor within a
 // flight interval of its start.
 func TestLateAcceptor(t *testing.T) {
@@ -448,9 +504,15 @@ func TestParallelDials(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		for _, e := range []*Endpoint{p.initiator, p.acceptor} {
-			if s := e.Stats(); s.Established != 1 || s.Rejected[ReasonRefusedByPeer] != 0 {
-				t.Errorf("%v: %d connections, rejected %v", s.Side, s.Established, s.Rejected)
+			if n := e.Stats().Established; n != 1 {
+				t.Errorf("%v: %d connections", e.Side(), n)
 			}
+		}
+		if got := p.initiator.Stats().Rejected; len(got) != 0 {
+			t.Errorf("the dial given up was counted: %v", got)
+		}
+		if got := p.acceptor.Stats().Rejected; got[ReasonHandshakeTimeout] != 1 || len(got) != 1 {
+			t.Errorf("the acceptor counted %v, want a time-out", got)
 		}
 		say(t, a, b, "the one")
 	})
