@@ -58,6 +58,10 @@ func (l *lab) oneCarrier(ctx context.Context, p *rig.Pair, control *rig.Monitor)
 			if err == nil {
 				l.took("carrier lost → HA_LINK_DOWN at a client", &goal{Median: new(2.0), Max: new(10.0)}, seen.Seen.Sub(before))
 				l.told(ctx, control, told, before, logged)
+				if judged, err := near.Log.Wait(ctx, line, "verdict logged", func(x rig.Line) bool { return x.Is("verdict", "readiness", "not_ready") }); err == nil {
+					l.took("  of the agent: interface logged → verdict logged, own stamps", nil, rig.Between(logged.Said, judged.Said))
+					l.took("  verdict logged, own stamp → document at a client", nil, rig.Between(judged.Said, seen.Seen))
+				}
 				l.took("method: the system call that takes the carrier", nil, after.Sub(before))
 			}
 		}

@@ -55,9 +55,16 @@ func (l *lab) oneVerdict(ctx context.Context, p *rig.Pair, side string) error {
 		}
 		l.took(side+" started: exec → verdict at a client", &goal{Median: new(60.0), Max: new(150.0)}, seen.Seen.Sub(begun))
 		l.took(side+" started: of this, to make the process", nil, made.Sub(begun))
-		// It is told before it is logged.
-		if _, err := b.Log.Wait(ctx, line, "verdict logged", verdictLogged); err != nil {
-			return err
+		ready, err := b.Status.Wait(ctx, document, "ready", rig.Ready)
+		if err != nil {
+			return fmt.Errorf("%w%w", err, p.LastWords())
+		}
+		l.took(side+" started: exec → Ready at a client", nil, ready.Seen.Sub(begun))
+		// What is told first may be logged later.
+		for _, match := range []func(rig.Line) bool{verdictLogged, rig.SessionUp} {
+			if _, err := b.Log.Wait(ctx, line, "the same in the log", match); err != nil {
+				return err
+			}
 		}
 		l.phases(b.Log.Since(line), side, begun)
 		return p.WaitReady(ctx)
