@@ -48,6 +48,16 @@ func (s SessionState) String() string {
 	return "unknown"
 }
 
+// Bounds of the timers, in every message, session and configuration: the floor
+// is what a busy CPU keeps without false alarms, the ceiling what still deserves
+// the name of a keepalive (contract section 4).
+const (
+	MinInterval   = 50 * time.Millisecond
+	MaxInterval   = 60 * time.Second
+	MinDetectMult = 2
+	MaxDetectMult = 50
+)
+
 // Timers are a Socket's wishes for the session (RFC 5880 section 4.1). On the
 // wire they are whole milliseconds.
 type Timers struct {

@@ -20,15 +20,6 @@ const DefaultSocket = "/run/socketha/socketha.sock"
 // MaxFile bounds the configuration file, in bytes.
 const MaxFile = 64 << 10
 
-// Bounds of the timers: the floor is what a shared CPU keeps without false
-// alarms, the ceiling what still deserves the name keepalive.
-const (
-	MinInterval         = 50 * time.Millisecond
-	MaxInterval         = 60 * time.Second
-	MinDetectMultiplier = 2
-	MaxDetectMultiplier = 50
-)
-
 // maxSocketPath is sun_path of unix(7) without its closing zero byte.
 const maxSocketPath = 107
 
@@ -54,8 +45,8 @@ type Link struct {
 	// Addr. A link-local address always has the interface as its zone.
 	Local, Peer netip.Addr
 
-	Interval         time.Duration // MinInterval to MaxInterval, whole milliseconds
-	DetectMultiplier uint8         // MinDetectMultiplier to MaxDetectMultiplier
+	Interval         time.Duration // peer.MinInterval to peer.MaxInterval, whole milliseconds
+	DetectMultiplier uint8         // peer.MinDetectMult to peer.MaxDetectMult
 }
 
 // Static reports whether the addresses are configured rather than discovered.

@@ -70,7 +70,7 @@ var keys = []key{
 	{
 		name: "link.detect_multiplier", doc: "the peer is lost after this many intervals of silence",
 		accepts: "a whole number from 2 to 50",
-		set: number(MinDetectMultiplier, MaxDetectMultiplier, func(c *Config, n int64) {
+		set: number(peer.MinDetectMult, peer.MaxDetectMult, func(c *Config, n int64) {
 			c.Link.DetectMultiplier = uint8(n)
 		}),
 		get: func(c *Config) string { return strconv.Itoa(int(c.Link.DetectMultiplier)) },
@@ -216,7 +216,7 @@ func setInterval(field *time.Duration, s string) error {
 	switch {
 	case err != nil:
 		return errors.New(`not a length of time with its unit ("ms" or "s")`)
-	case d < MinInterval || d > MaxInterval:
+	case d < peer.MinInterval || d > peer.MaxInterval:
 		return errors.New("out of range")
 	case d%time.Millisecond != 0:
 		return errors.New("not in whole milliseconds")

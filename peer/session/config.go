@@ -8,13 +8,8 @@ import (
 	"socketha/peer"
 )
 
-// Bounds and defaults of the timers, for our own and for the peer's.
+// Defaults of the timers.
 const (
-	MinInterval   = 50 * time.Millisecond
-	MaxInterval   = 60 * time.Second
-	MinDetectMult = 2
-	MaxDetectMult = 50
-
 	DefaultInterval   = time.Second
 	DefaultDetectMult = 3
 	DefaultSlowTx     = time.Second // RFC 5880 section 6.8.3
@@ -27,25 +22,25 @@ func DefaultTimers() peer.Timers {
 }
 
 // CheckTimers says which of the timers leaves its bounds: intervals from
-// [MinInterval] to [MaxInterval], multiplier from [MinDetectMult] to [MaxDetectMult].
+// [peer.MinInterval] to [peer.MaxInterval], multiplier from [peer.MinDetectMult] to [peer.MaxDetectMult].
 func CheckTimers(t peer.Timers) error {
 	if !validInterval(t.DesiredTx) {
-		return fmt.Errorf("desired transmit interval %v is outside %v to %v", t.DesiredTx, MinInterval, MaxInterval)
+		return fmt.Errorf("desired transmit interval %v is outside %v to %v", t.DesiredTx, peer.MinInterval, peer.MaxInterval)
 	}
 	if !validInterval(t.RequiredRx) {
-		return fmt.Errorf("required receive interval %v is outside %v to %v", t.RequiredRx, MinInterval, MaxInterval)
+		return fmt.Errorf("required receive interval %v is outside %v to %v", t.RequiredRx, peer.MinInterval, peer.MaxInterval)
 	}
-	if t.DetectMult < MinDetectMult || t.DetectMult > MaxDetectMult {
-		return fmt.Errorf("detect multiplier %d is outside %d to %d", t.DetectMult, MinDetectMult, MaxDetectMult)
+	if t.DetectMult < peer.MinDetectMult || t.DetectMult > peer.MaxDetectMult {
+		return fmt.Errorf("detect multiplier %d is outside %d to %d", t.DetectMult, peer.MinDetectMult, peer.MaxDetectMult)
 	}
 	return nil
 }
 
-func validInterval(d time.Duration) bool { return d >= MinInterval && d <= MaxInterval }
+func validInterval(d time.Duration) bool { return d >= peer.MinInterval && d <= peer.MaxInterval }
 
 func validTimers(t peer.Timers) bool {
 	return validInterval(t.DesiredTx) && validInterval(t.RequiredRx) &&
-		t.DetectMult >= MinDetectMult && t.DetectMult <= MaxDetectMult
+		t.DetectMult >= peer.MinDetectMult && t.DetectMult <= peer.MaxDetectMult
 }
 
 // Config is what a session needs to know about its own side. Intervals are
@@ -53,7 +48,7 @@ func validTimers(t peer.Timers) bool {
 type Config struct {
 	Timers        peer.Timers   // zero: DefaultTimers
 	Discriminator uint32        // drawn at random once a boot, never 0 (RFC 5880 section 6.3)
-	SlowTx        time.Duration // shortest interval while not Up, MinInterval to MaxInterval; 0: DefaultSlowTx
+	SlowTx        time.Duration // shortest interval while not Up, peer.MinInterval to peer.MaxInterval; 0: DefaultSlowTx
 
 	// Jitter returns a number from 0 (the longest interval) up to 1 (the
 	// shortest). Nil: a generator of the session's own, seeded by the discriminator.
@@ -75,7 +70,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("session: %w", err)
 	}
 	if !validInterval(c.SlowTx) {
-		return c, fmt.Errorf("session: slow transmit interval %v is outside %v to %v", c.SlowTx, MinInterval, MaxInterval)
+		return c, fmt.Errorf("session: slow transmit interval %v is outside %v to %v", c.SlowTx, peer.MinInterval, peer.MaxInterval)
 	}
 	for _, d := range []*time.Duration{&c.Timers.DesiredTx, &c.Timers.RequiredRx, &c.SlowTx} {
 		*d = (*d + time.Millisecond - 1).Truncate(time.Millisecond)

@@ -19,7 +19,7 @@ func drawTimers(t *rapid.T, name string, longest time.Duration) peer.Timers {
 	return peer.Timers{
 		DesiredTx:  interval.Draw(t, name+" tx"),
 		RequiredRx: interval.Draw(t, name+" rx"),
-		DetectMult: uint8(rapid.IntRange(session.MinDetectMult, session.MaxDetectMult).Draw(t, name+" mult")),
+		DetectMult: uint8(rapid.IntRange(peer.MinDetectMult, peer.MaxDetectMult).Draw(t, name+" mult")),
 	}
 }
 
@@ -93,7 +93,7 @@ func TestNoFalseAlarmWithoutLoss(t *testing.T) {
 // TestBoundedWork: however bad the link and however fast the timers, a second
 // never takes more than a few hundred steps: no busy loop, no ping-pong.
 func TestBoundedWork(t *testing.T) {
-	shortest := peer.Timers{DesiredTx: session.MinInterval, RequiredRx: session.MinInterval, DetectMult: 3}
+	shortest := peer.Timers{DesiredTx: peer.MinInterval, RequiredRx: peer.MinInterval, DetectMult: 3}
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newSim(t, rapid.Uint64().Draw(rt, "seed"), pipe{
 			loss:     rapid.Float64Range(0, 0.9).Draw(rt, "loss"),
@@ -131,7 +131,7 @@ func drawEvent(t *rapid.T) session.Event {
 // TestAnyEvents: no order of events at any time breaks the session.
 func TestAnyEvents(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := mustNew(t, session.Config{Discriminator: 1, Timers: drawTimers(rt, "own", session.MaxInterval)})
+		s := mustNew(t, session.Config{Discriminator: 1, Timers: drawTimers(rt, "own", peer.MaxInterval)})
 		now := epoch
 		for range rapid.IntRange(1, 100).Draw(rt, "events") {
 			now = now.Add(time.Duration(rapid.Int64Range(-int64(time.Second), int64(time.Minute)).Draw(rt, "pass")))

@@ -128,7 +128,7 @@ func (s *Session) answer(hb *Heartbeat) {
 // tell repeats our state at once to a peer that has not heard it, as far as the
 // shortest interval allows.
 func (s *Session) tell() {
-	if s.now.Sub(s.lastTx) >= MinInterval {
+	if s.now.Sub(s.lastTx) >= peer.MinInterval {
 		s.urge = beat
 	}
 }

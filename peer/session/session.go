@@ -153,7 +153,7 @@ func (s *Session) urgent() {
 	if s.state == peer.StateAdminDown || !s.path {
 		return
 	}
-	at := s.lastTx.Add(MinInterval)
+	at := s.lastTx.Add(peer.MinInterval)
 	if s.nextTx.IsZero() || at.Before(s.nextTx) {
 		s.nextTx = at
 	}

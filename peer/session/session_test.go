@@ -33,7 +33,7 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
-	odd := session.Config{Discriminator: 1, SlowTx: session.MinInterval, Timers: peer.Timers{
+	odd := session.Config{Discriminator: 1, SlowTx: peer.MinInterval, Timers: peer.Timers{
 		DesiredTx: 100*time.Millisecond + 1, RequiredRx: 101*time.Millisecond - 1, DetectMult: 3,
 	}}
 	if v := mustNew(t, odd).View(); v.TxInterval != 101*time.Millisecond || v.RxInterval != 101*time.Millisecond {

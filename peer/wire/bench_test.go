@@ -112,7 +112,7 @@ func TestHeartbeatCosts(t *testing.T) {
 		t.Errorf("a heartbeat with version %s takes %d bytes, want 72", hb.Version, len(msg))
 	}
 	hb.Flags = peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading
-	hb.Timers = peer.Timers{DesiredTx: wire.MaxInterval, RequiredRx: wire.MaxInterval, DetectMult: wire.MaxDetectMult}
+	hb.Timers = peer.Timers{DesiredTx: peer.MaxInterval, RequiredRx: peer.MaxInterval, DetectMult: peer.MaxDetectMult}
 	if n := len(mustAppend(t, heartbeatMessage(hb))); n > 88 {
 		t.Errorf("a heartbeat with everything at its largest and version %s takes %d bytes, want at most 88", hb.Version, n)
 	}

@@ -125,9 +125,9 @@ func TestCDDLHasEveryValue(t *testing.T) {
 		"compatibility": {
 			fmt.Sprint(" compatible: ", uint8(peer.Compatible)), fmt.Sprint("incompatible: ", uint8(peer.Incompatible)),
 		},
-		"interval": {fmt.Sprintf("%d..%d", wire.MinInterval.Milliseconds(), wire.MaxInterval.Milliseconds())},
+		"interval": {fmt.Sprintf("%d..%d", peer.MinInterval.Milliseconds(), peer.MaxInterval.Milliseconds())},
 		"heartbeat": {
-			fmt.Sprintf("detect-mult: %d..%d", wire.MinDetectMult, wire.MaxDetectMult),
+			fmt.Sprintf("detect-mult: %d..%d", peer.MinDetectMult, peer.MaxDetectMult),
 			fmt.Sprintf("version: bstr .size (0..%d)", peer.MaxVersion+1),
 			fmt.Sprintf("digests: bstr .size %d", 3*len(peer.Digest{})),
 		},

@@ -98,9 +98,9 @@ func checkHeartbeat(t *testing.T, hb *peer.Heartbeat) {
 	t.Helper()
 	switch timers := hb.Timers; {
 	case hb.MyDiscriminator == 0, hb.State > peer.StateUp, len(hb.Version) > peer.MaxVersion+1, hb.Flags > 15:
-	case min(timers.DesiredTx, timers.RequiredRx) < wire.MinInterval:
-	case max(timers.DesiredTx, timers.RequiredRx) > wire.MaxInterval:
-	case timers.DetectMult < wire.MinDetectMult, timers.DetectMult > wire.MaxDetectMult:
+	case min(timers.DesiredTx, timers.RequiredRx) < peer.MinInterval:
+	case max(timers.DesiredTx, timers.RequiredRx) > peer.MaxInterval:
+	case timers.DetectMult < peer.MinDetectMult, timers.DetectMult > peer.MaxDetectMult:
 	case hb.Role > 2, hb.HAState > 2, hb.Upstream > 3, hb.Readiness > 2, hb.Compatibility > 2:
 	default:
 		return

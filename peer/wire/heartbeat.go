@@ -7,15 +7,6 @@ import (
 	"socketha/peer"
 )
 
-// Bounds of the timers, for both directions. They are those of the session
-// (contract section 4): a value outside is a fault of the sender.
-const (
-	MinInterval   = 50 * time.Millisecond
-	MaxInterval   = 60 * time.Second
-	MinDetectMult = 2
-	MaxDetectMult = 50
-)
-
 // maxVersion is one byte more than a version may have, so that one that is too
 // long arrives too long (peer.MaxVersion).
 const maxVersion = peer.MaxVersion + 1
@@ -96,12 +87,12 @@ const (
 
 func checkTimers(t peer.Timers) error {
 	for _, d := range [2]time.Duration{t.DesiredTx, t.RequiredRx} {
-		if d < MinInterval || d > MaxInterval {
-			return fmt.Errorf("interval %v is not within %v to %v", d, MinInterval, MaxInterval)
+		if d < peer.MinInterval || d > peer.MaxInterval {
+			return fmt.Errorf("interval %v is not within %v to %v", d, peer.MinInterval, peer.MaxInterval)
 		}
 	}
-	if t.DetectMult < MinDetectMult || t.DetectMult > MaxDetectMult {
-		return fmt.Errorf("detect multiplier %d is not within %d to %d", t.DetectMult, MinDetectMult, MaxDetectMult)
+	if t.DetectMult < peer.MinDetectMult || t.DetectMult > peer.MaxDetectMult {
+		return fmt.Errorf("detect multiplier %d is not within %d to %d", t.DetectMult, peer.MinDetectMult, peer.MaxDetectMult)
 	}
 	return nil
 }
@@ -135,7 +126,7 @@ func readHeartbeat(r *reader) *peer.Heartbeat {
 		Timers: peer.Timers{
 			DesiredTx:  r.interval("desired transmit interval"),
 			RequiredRx: r.interval("required receive interval"),
-			DetectMult: uint8(r.uint("detect multiplier", MinDetectMult, MaxDetectMult)),
+			DetectMult: uint8(r.uint("detect multiplier", peer.MinDetectMult, peer.MaxDetectMult)),
 		},
 		// There is no state to fall back on: taking an unknown one for Down
 		// would end a session that may be Up.
@@ -158,6 +149,6 @@ func readHeartbeat(r *reader) *peer.Heartbeat {
 }
 
 func (r *reader) interval(name string) time.Duration {
-	low, high := uint64(MinInterval/time.Millisecond), uint64(MaxInterval/time.Millisecond)
+	low, high := uint64(peer.MinInterval/time.Millisecond), uint64(peer.MaxInterval/time.Millisecond)
 	return time.Duration(r.uint(name, low, high)) * time.Millisecond
 }

@@ -215,7 +215,7 @@ func TestBothSocketsJudgeTheSameVersion(t *testing.T) {
 func TestIntervalsAreRoundedUp(t *testing.T) {
 	hb := steady()
 	hb.Timers.DesiredTx = 333*time.Millisecond + 1
-	hb.Timers.RequiredRx = wire.MaxInterval - 1
+	hb.Timers.RequiredRx = peer.MaxInterval - 1
 	m, err := wire.Unmarshal(mustAppend(t, heartbeatMessage(hb)))
 	if err != nil {
 		t.Fatal(err)
