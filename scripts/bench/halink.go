@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"socketha/scripts/bench/rig"
 )
@@ -25,6 +26,9 @@ func halink(ctx context.Context, binary, folder string, args []string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o755); err != nil { // some daemons are not root for long
+		return err
+	}
 	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
 		return fmt.Errorf("copy halink (-halink says where it is): %w", err)
 	}
@@ -47,7 +51,10 @@ func halink(ctx context.Context, binary, folder string, args []string) error {
 	cmd := exec.CommandContext(ctx, python(), append([]string{filepath.Join(dir, "halink.py")}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), "HALINK_BIN="+bin, "HALINK_RUN="+filepath.Join(dir, "run"))
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its namespaces
+	// A group of its own, so that its workers hear of an interruption too: each
+	// removes the namespaces it made.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	return cmd.Run()
 }
 
