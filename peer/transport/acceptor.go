@@ -18,9 +18,11 @@ const maxSocketErrors = 1 << 10
 
 // acceptor owns one UDP socket and hands its datagrams to virtual connections,
 // one for each source. pion's listener is not used: it handshakes in line, so
-// that one silent client blocks all others.
+// that one silent client blocks all others. An initiator has one, too, that
+// takes hints and admits nobody.
 type acceptor struct {
 	endpoint *Endpoint
+	answers  bucket // owned by receive
 
 	mu      sync.Mutex
 	routes  map[netip.AddrPort]*vconn
@@ -38,7 +40,11 @@ type stale struct {
 }
 
 func newAcceptor(e *Endpoint) *acceptor {
-	return &acceptor{endpoint: e, routes: map[netip.AddrPort]*vconn{}}
+	return &acceptor{
+		endpoint: e,
+		answers:  bucket{burst: answerBurst, every: answerEvery},
+		routes:   map[netip.AddrPort]*vconn{},
+	}
 }
 
 // run keeps a socket open and serves it. It takes new peers until ctx is done
@@ -52,14 +58,24 @@ func (a *acceptor) run(ctx, socket context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			e.ledger.socket(err)
+			a.report(err)
 			a.rest(ctx, delay)
 			delay = min(2*delay, maxRedialRefused)
 			continue
 		}
-		e.ledger.socket(nil)
+		a.report(nil)
 		delay = minRedial
 		a.serve(ctx, socket, s)
+	}
+}
+
+// report records whether the socket could be opened. An initiator needs it only
+// for hints.
+func (a *acceptor) report(err error) {
+	if a.endpoint.side.Accepts() {
+		a.endpoint.ledger.socket(err)
+	} else {
+		a.endpoint.ledger.hintSocket(err)
 	}
 }
 
@@ -87,6 +103,9 @@ func (a *acceptor) serve(ctx, socket context.Context, s packetSocket) {
 		}
 		_ = s.Close() // ends the read below
 	})
+	if a.endpoint.side == SideAcceptor && !a.endpoint.quiet { // who dials needs no poke
+		watch.Go(func() { a.poke(s, over) })
+	}
 	a.receive(ctx, s)
 	close(over)
 	watch.Wait()
@@ -140,6 +159,10 @@ func (a *acceptor) route(ctx context.Context, s packetSocket, from netip.AddrPor
 	v := a.routes[from]
 	a.mu.Unlock()
 	if v == nil {
+		if _, ok := parseHint(b); ok && a.endpoint.side.Initiates() {
+			a.endpoint.hinted(nil)
+			return
+		}
 		if v = a.admit(ctx, s, from, b); v == nil {
 			return
 		}
@@ -156,7 +179,7 @@ func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPor
 	switch guard.CheckHello(b, uint16(suite.ID)) {
 	case guard.NotHello:
 		if !a.justClosed(from) {
-			ledger.count(ReasonNotAHello)
+			a.turnAway(ctx, s, from, b)
 		}
 		return nil
 	case guard.HelloNoSuite:
@@ -167,6 +190,10 @@ func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPor
 		return nil
 	case guard.HelloOK:
 	}
+	if !a.endpoint.side.Accepts() {
+		ledger.count(ReasonWrongSide)
+		return nil
+	}
 	if ctx.Err() != nil {
 		return nil // stopping: only those already here are served
 	}
@@ -175,6 +202,20 @@ func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPor
 		ledger.count(ReasonHandshakeEvicted)
 	}
 	return v
+}
+
+// turnAway counts a datagram that starts nothing. A record of a connection that
+// we do not know, most likely of one that a process before us had, is answered.
+func (a *acceptor) turnAway(ctx context.Context, s packetSocket, from netip.AddrPort, b []byte) {
+	e := a.endpoint
+	if !guard.Protected(b) || !e.side.Accepts() {
+		e.ledger.count(ReasonNotAHello)
+		return
+	}
+	e.ledger.count(ReasonNoSession)
+	if ctx.Err() == nil && a.answers.take(time.Now()) {
+		e.sendHint(s, hintNoSession, from)
+	}
 }
 
 // link makes the association and starts its handshake. It returns nil while too
@@ -216,7 +257,7 @@ func (a *acceptor) evict() {
 func (a *acceptor) handshake(ctx context.Context, v *vconn) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	c, err := a.endpoint.handshake(ctx, v, false, nil) // a refusal is counted and logged there
+	c, err := a.endpoint.handshake(ctx, v, nil) // a refusal is counted and logged there
 	a.mu.Lock()
 	a.live--
 	a.pending = slices.DeleteFunc(a.pending, func(w *vconn) bool { return v == w })
@@ -225,6 +266,19 @@ func (a *acceptor) handshake(ctx context.Context, v *vconn) {
 	if err == nil {
 		a.endpoint.deliver(c)
 	}
+}
+
+// met reports whether somebody is here who receives what is sent to the peer's
+// address: a connection, or a handshake that has echoed our cookie.
+func (a *acceptor) met() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, v := range a.routes {
+		if v.established || v.proven.Load() {
+			return true
+		}
+	}
+	return false
 }
 
 // forget takes a closed association off the demux.

@@ -147,7 +147,7 @@ func TestStrangers(t *testing.T) {
 		send("192.0.2.1:4000", make([]byte, maxDatagram+1))
 		synctest.Wait()
 		want := map[Reason]uint64{
-			ReasonWrongSource: 2, ReasonNotAHello: 2, ReasonNoSharedSuite: 1, ReasonNoMasterSecret: 1, ReasonOversize: 1,
+			ReasonWrongSource: 2, ReasonNotAHello: 1, ReasonNoSession: 1, ReasonNoSharedSuite: 1, ReasonNoMasterSecret: 1, ReasonOversize: 1,
 		}
 		if got := p.acceptor.Stats().Rejected; fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("rejected %v, want %v", got, want)

@@ -6,7 +6,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"socketha/peer/transport/internal/guard"
 )
 
 // dialer is the initiator: it makes one connection, then rests until it is
@@ -20,6 +23,9 @@ type dialer struct {
 	// that was asked for last, and of the latest one that brought a connection.
 	active        int
 	asked, served uint64
+	delay         time.Duration // before the next attempt, if this one fails
+	retry         *time.Timer
+	hints         hints
 
 	mu      sync.Mutex
 	running []*attempt // oldest first
@@ -31,7 +37,16 @@ type dialer struct {
 type attempt struct {
 	number uint64
 	begun  time.Time
+	hinted bool // begun for a hint
 	cancel context.CancelCauseFunc
+	pass   func() bool
+	filter atomic.Pointer[guard.Filter] // nil until the handshake begins
+}
+
+// answered reports whether the peer has said anything yet.
+func (a *attempt) answered() bool {
+	f := a.filter.Load()
+	return f != nil && f.Seen() != 0
 }
 
 type result struct {
@@ -40,7 +55,7 @@ type result struct {
 }
 
 func newDialer(e *Endpoint) *dialer {
-	return &dialer{endpoint: e, done: make(chan result)}
+	return &dialer{endpoint: e, done: make(chan result), hints: newHints()}
 }
 
 // wanted reports whether no connection has come since one was asked for.
@@ -48,10 +63,11 @@ func (d *dialer) wanted() bool { return d.served < d.asked }
 
 // run dials until ctx is done.
 func (d *dialer) run(ctx context.Context) {
-	delay := minRedial
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	d.asked = d.start(ctx)
+	d.delay = minRedial
+	d.retry = time.NewTimer(d.delay)
+	defer d.retry.Stop()
+	defer d.hints.timer.Stop()
+	d.asked = d.start(ctx, false)
 	for {
 		select {
 		case <-ctx.Done():
@@ -59,24 +75,33 @@ func (d *dialer) run(ctx context.Context) {
 				<-d.done
 			}
 			return
-		case <-timer.C:
+		case <-d.retry.C:
 			if d.wanted() && d.active == 0 {
-				d.start(ctx)
+				d.start(ctx, false)
 			}
 		case <-d.endpoint.redial:
-			delay = minRedial
-			d.asked = d.hint(ctx)
+			d.delay = minRedial
+			d.asked = d.ask(ctx)
+		case <-d.endpoint.hints:
+			d.hinted()
+		case <-d.hints.timer.C:
+			d.heed(ctx)
 		case r := <-d.done:
-			d.active--
-			if r.err == nil {
-				d.served = max(d.served, r.number)
-				delay = minRedial
-			}
-			if d.wanted() && d.active == 0 {
-				timer.Reset(jitter(delay))
-				delay = min(2*delay, redialLimit(r.err))
-			}
+			d.finish(r)
 		}
+	}
+}
+
+// finish takes in how an attempt ended.
+func (d *dialer) finish(r result) {
+	d.active--
+	if r.err == nil {
+		d.served = max(d.served, r.number)
+		d.delay = minRedial
+	}
+	if d.wanted() && d.active == 0 {
+		d.retry.Reset(jitter(d.delay))
+		d.delay = min(2*d.delay, redialLimit(r.err))
 	}
 }
 
@@ -95,10 +120,10 @@ func jitter(d time.Duration) time.Duration {
 	return d*3/4 + rand.N(d/2) //nolint:gosec // spread, not a secret
 }
 
-// hint starts an attempt beside those running, which may be talking to a peer
-// that is no more. One begun a moment ago is new enough; of too many, the
-// oldest gives way. It returns the number of the attempt that will do.
-func (d *dialer) hint(ctx context.Context) uint64 {
+// ask starts an attempt for the owner and returns the number from which on an
+// attempt will do. A request right after another is answered by the attempt
+// that one began; a third at a time takes the place of the oldest.
+func (d *dialer) ask(ctx context.Context) uint64 {
 	d.mu.Lock()
 	if n := len(d.running); n > 0 {
 		if newest := d.running[n-1]; time.Since(newest.begun) < minRedial {
@@ -110,15 +135,16 @@ func (d *dialer) hint(ctx context.Context) uint64 {
 		}
 	}
 	d.mu.Unlock()
-	return d.start(ctx)
+	return d.start(ctx, false)
 }
 
 // start begins an attempt in a goroutine of its own and returns its number.
-func (d *dialer) start(ctx context.Context) uint64 {
+func (d *dialer) start(ctx context.Context, hinted bool) uint64 {
 	ctx, cancel := context.WithCancelCause(ctx)
 	d.mu.Lock()
 	d.started++
-	a := &attempt{number: d.started, begun: time.Now(), cancel: cancel}
+	a := &attempt{number: d.started, begun: time.Now(), hinted: hinted, cancel: cancel}
+	a.pass = func() bool { return d.pass(a) }
 	d.running = append(d.running, a)
 	d.mu.Unlock()
 	d.active++
@@ -150,7 +176,7 @@ func (d *dialer) try(ctx context.Context, a *attempt) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.handshake(ctx, raw, true, func() bool { return d.pass(a) })
+	return e.handshake(ctx, raw, a)
 }
 
 // pass lets attempts get past the peer's certificate in the order in which they

@@ -21,6 +21,7 @@ type Endpoint struct {
 	out      chan *Conn
 	redial   chan struct{}
 	rebind   chan struct{}
+	hints    chan struct{} // capacity 1: the peer's, for the dialer
 	running  atomic.Bool
 	tasks    sync.WaitGroup // handshakes and closings under way
 	mu       sync.Mutex
@@ -29,6 +30,7 @@ type Endpoint struct {
 	idle     chan struct{} // closed when draining and nothing is open
 
 	bypass bool // tests: no record filter
+	quiet  bool // tests: no pokes
 }
 
 // New checks cfg and returns an Endpoint that does nothing yet. An identity
@@ -47,6 +49,7 @@ func New(cfg Config) (*Endpoint, error) {
 		out:    make(chan *Conn, maxOpen),
 		redial: make(chan struct{}, 1),
 		rebind: make(chan struct{}, 1),
+		hints:  make(chan struct{}, 1),
 		idle:   make(chan struct{}),
 	}
 	if e.side == SideNone {
@@ -86,7 +89,7 @@ func (e *Endpoint) Run(ctx context.Context) error {
 	socket, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeSocket()
 	var loops sync.WaitGroup
-	if e.side.Accepts() {
+	if e.side != SideNone {
 		a := newAcceptor(e)
 		loops.Go(func() { a.run(ctx, socket) })
 	}

@@ -22,25 +22,30 @@ var (
 	errSuperseded = errors.New("superseded by a newer handshake")
 )
 
-// handshake runs one DTLS handshake over raw, which it owns from now on. pass
-// is asked once the peer is believed, before the last flight is sent; nil
-// always agrees. A refused handshake is counted and logged here.
-func (e *Endpoint) handshake(ctx context.Context, raw net.Conn, initiator bool, pass func() bool) (*Conn, error) {
+// handshake runs one DTLS handshake over raw, which it owns from now on: ours
+// for attempt a, or the peer's if a is nil. A refused handshake is counted and
+// logged here.
+func (e *Endpoint) handshake(ctx context.Context, raw net.Conn, a *attempt) (*Conn, error) {
 	side := guard.Server
-	if initiator {
+	if a != nil {
 		side = guard.Client
 	}
 	filter := guard.NewFilter(side, &e.ledger.records)
 	c := &Conn{
 		endpoint:  e,
 		wire:      guard.NewConn(raw, filter, &e.ledger.hints),
-		initiator: initiator,
+		initiator: a != nil,
 	}
 	if e.bypass {
 		c.wire.Bypass()
 	}
 	c.heard.Store(nanotime())
-	v := &verifier{endpoint: e, pass: pass, mute: c.wire.Mute}
+	v := &verifier{endpoint: e, mute: c.wire.Mute}
+	if a != nil {
+		v.pass = a.pass
+		a.filter.Store(filter)
+		c.wire.Aside(c.aside)
+	}
 	secured, err := start(ctx, c, e.dtlsConfig(v, c))
 	if err != nil {
 		_ = raw.Close() // the error to report is the handshake's
@@ -92,8 +97,19 @@ func (e *Endpoint) dtlsConfig(v *verifier, c *Conn) *dtls.Config {
 	}
 }
 
+// aside takes hints off the wire of a connection that we dialed.
+func (c *Conn) aside(datagram []byte) bool {
+	k, ok := parseHint(datagram)
+	if ok && k == hintNoSession {
+		c.endpoint.hinted(c)
+	}
+	return ok
+}
+
 // verifier judges the certificate of one handshake. pion calls it from one
-// goroutine, which has ended or come to rest when the constructor returns.
+// goroutine, which has ended or come to rest when the constructor returns. pass
+// is asked once the peer is believed, before the last flight is sent; nil always
+// agrees.
 type verifier struct {
 	endpoint *Endpoint
 	pass     func() bool

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -17,7 +19,7 @@ import (
 // shows as exact time, and lets a test drop, delay, record and forge datagrams.
 type memNet struct {
 	mu       sync.Mutex
-	sockets  map[netip.AddrPort]func(from netip.AddrPort, b []byte)
+	sockets  map[netip.AddrPort]memPort
 	nextPort uint16
 	refuse   error // for the next sockets opened
 
@@ -29,42 +31,59 @@ type memNet struct {
 
 func newMemNet() *memNet {
 	return &memNet{
-		sockets:  map[netip.AddrPort]func(netip.AddrPort, []byte){},
+		sockets:  map[netip.AddrPort]memPort{},
 		nextPort: 40000,
 	}
 }
 
-// host is the network as one host sees it.
-func (m *memNet) host(addr netip.Addr) network { return memHost{m, addr} }
-
-type memHost struct {
-	net  *memNet
-	addr netip.Addr
+// memPort is what listens on an address, and the process it belongs to.
+type memPort struct {
+	receive func(from netip.AddrPort, b []byte)
+	process *memHost
 }
 
-func (h memHost) Listen(_ context.Context, local netip.AddrPort) (packetSocket, error) {
+// host is the network as one process on one host sees it.
+func (m *memNet) host(addr netip.Addr) network { return &memHost{net: m, addr: addr} }
+
+type memHost struct {
+	net    *memNet
+	addr   netip.Addr
+	killed atomic.Bool
+}
+
+// kill ends the process of e without a word: its sockets are gone, and what the
+// endpoint left over still sends is lost.
+func (m *memNet) kill(e *Endpoint) {
+	process, _ := e.net.(*memHost)
+	process.killed.Store(true)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.sockets, func(_ netip.AddrPort, p memPort) bool { return p.process == process })
+}
+
+func (h *memHost) Listen(_ context.Context, local netip.AddrPort) (packetSocket, error) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	if h.net.refuse != nil {
 		return nil, h.net.refuse
 	}
-	if h.net.sockets[local] != nil {
+	if _, taken := h.net.sockets[local]; taken {
 		return nil, errors.New("address already in use")
 	}
-	s := &memSocket{net: h.net, local: local, queue: make(chan memPacket, 256), closed: make(chan struct{})}
-	h.net.sockets[local] = s.receive
+	s := &memSocket{host: h, local: local, queue: make(chan memPacket, 256), closed: make(chan struct{})}
+	h.net.sockets[local] = memPort{s.receive, h}
 	return s, nil
 }
 
-func (h memHost) Dial(_ context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {
+func (h *memHost) Dial(_ context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	if h.net.refuse != nil {
 		return nil, h.net.refuse
 	}
 	h.net.nextPort++
-	c := &memConn{inbox: newInbox(), net: h.net, local: netip.AddrPortFrom(local, h.net.nextPort), remote: remote}
-	h.net.sockets[c.local] = c.receive
+	c := &memConn{inbox: newInbox(), host: h, local: netip.AddrPortFrom(local, h.net.nextPort), remote: remote}
+	h.net.sockets[c.local] = memPort{c.receive, h}
 	return c, nil
 }
 
@@ -93,17 +112,26 @@ func (m *memNet) send(from, to netip.AddrPort, b []byte) {
 // inject delivers a datagram past tap and carry.
 func (m *memNet) inject(from, to netip.AddrPort, b []byte) {
 	m.mu.Lock()
-	receive := m.sockets[to]
+	receive := m.sockets[to].receive
 	m.mu.Unlock()
 	if receive != nil {
 		receive(from, bytes.Clone(b))
 	}
 }
 
-func (m *memNet) remove(local netip.AddrPort) {
-	m.mu.Lock()
-	delete(m.sockets, local)
-	m.mu.Unlock()
+// remove closes a socket of the process, unless another has the address now.
+func (h *memHost) remove(local netip.AddrPort) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	if h.net.sockets[local].process == h {
+		delete(h.net.sockets, local)
+	}
+}
+
+func (h *memHost) send(from, to netip.AddrPort, b []byte) {
+	if !h.killed.Load() {
+		h.net.send(from, to, b)
+	}
 }
 
 // open returns how many sockets exist.
@@ -119,7 +147,7 @@ type memPacket struct {
 }
 
 type memSocket struct {
-	net    *memNet
+	host   *memHost
 	local  netip.AddrPort
 	queue  chan memPacket
 	closed chan struct{}
@@ -143,7 +171,7 @@ func (s *memSocket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (s *memSocket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	s.net.send(s.local, to, b)
+	s.host.send(s.local, to, b)
 	return len(b), nil
 }
 
@@ -151,7 +179,7 @@ func (s *memSocket) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(s.loca
 
 func (s *memSocket) Close() error {
 	s.once.Do(func() {
-		s.net.remove(s.local)
+		s.host.remove(s.local)
 		close(s.closed)
 	})
 	return nil
@@ -159,7 +187,7 @@ func (s *memSocket) Close() error {
 
 type memConn struct {
 	*inbox
-	net           *memNet
+	host          *memHost
 	local, remote netip.AddrPort
 }
 
@@ -172,12 +200,12 @@ func (c *memConn) receive(from netip.AddrPort, b []byte) {
 func (c *memConn) Read(b []byte) (int, error) { return c.read(b) }
 
 func (c *memConn) Write(b []byte) (int, error) {
-	c.net.send(c.local, c.remote, b)
+	c.host.send(c.local, c.remote, b)
 	return len(b), nil
 }
 
 func (c *memConn) Close() error {
-	c.net.remove(c.local)
+	c.host.remove(c.local)
 	c.close()
 	return nil
 }
@@ -260,6 +288,7 @@ func newEndpoint(t testing.TB, m *memNet, cfg Config) *Endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.quiet = true // a poke may add a connection; hint_test.go has those that poke
 	if m != nil {
 		e.net = m.host(cfg.Local.Addr())
 	}
@@ -308,6 +337,15 @@ func next(t testing.TB, e *Endpoint) *Conn {
 		t.Fatalf("no connection; stats %+v", e.Stats())
 	}
 	return nil
+}
+
+// matched returns the acceptor's end of a, when more than one was dialed at once.
+func matched(t testing.TB, a, b *Conn, acceptor *Endpoint) *Conn {
+	t.Helper()
+	for a.LocalAddr().String() != b.RemoteAddr().String() {
+		b = next(t, acceptor)
+	}
+	return b
 }
 
 // say sends a message and expects it at the other end.

@@ -26,6 +26,14 @@ type Stats struct {
 	Dials       uint64 // handshakes begun by us
 	Hints       uint64 // socket errors that anyone on the network can cause
 
+	// HintSocketError says why the initiator's socket for hints could not be
+	// opened; empty if it is open or none was tried. The link works without.
+	HintSocketError string
+
+	HintsSent     uint64 // hints to the peer: pokes, and answers "no session"
+	HintsReceived uint64 // hints from the peer's address; anyone can forge one
+	HintDials     uint64 // dials begun because of a hint
+
 	// LastEstablished is when the last handshake completed; zero if none did.
 	LastEstablished time.Time
 
@@ -61,6 +69,10 @@ type ledger struct {
 	dials   atomic.Uint64
 	changed chan struct{}
 
+	hintsSent atomic.Uint64
+	peerHints atomic.Uint64
+	hintDials atomic.Uint64
+
 	mu          sync.Mutex
 	rejected    map[Reason]uint64
 	logged      map[Reason]time.Time
@@ -69,6 +81,7 @@ type ledger struct {
 	established uint64
 	last        time.Time
 	socketError string
+	hintError   string
 }
 
 func newLedger(log *slog.Logger) *ledger {
@@ -149,6 +162,21 @@ func (l *ledger) establish() {
 	l.notify()
 }
 
+// hintSocket records whether the socket for hints could be opened.
+func (l *ledger) hintSocket(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	l.mu.Lock()
+	changed := text != l.hintError
+	l.hintError = text
+	l.mu.Unlock()
+	if changed && err != nil {
+		l.log.Warn("socket for hints not open: a restarted peer is found later", "error", text)
+	}
+}
+
 // socket records whether the socket could be opened, and logs the change.
 func (l *ledger) socket(err error) {
 	text := ""
@@ -174,9 +202,10 @@ func (l *ledger) fill(s *Stats) {
 	s.Rejected = maps.Clone(l.rejected)
 	s.IdentityConflict, s.PeerReplaced = clone(l.conflict), clone(l.replaced)
 	s.Established, s.LastEstablished = l.established, l.last
-	s.SocketError = l.socketError
+	s.SocketError, s.HintSocketError = l.socketError, l.hintError
 	l.mu.Unlock()
 	s.Hints, s.Dials = l.hints.Load(), l.dials.Load()
+	s.HintsSent, s.HintsReceived, s.HintDials = l.hintsSent.Load(), l.peerHints.Load(), l.hintDials.Load()
 	l.records.Each(func(reason string, n uint64) { s.Rejected[Reason(reason)] = n })
 }
 

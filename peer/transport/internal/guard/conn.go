@@ -28,6 +28,7 @@ type Conn struct {
 	parted   chan struct{} // closed when the farewell is sent, or cannot be
 	once     sync.Once
 	bypassed bool
+	aside    func(datagram []byte) bool
 }
 
 // NewConn puts a filter over inner. hints counts errors taken for hints.
@@ -38,6 +39,10 @@ func NewConn(inner net.Conn, filter *Filter, hints *atomic.Uint64) *Conn {
 // Bypass lets every record through. Tests use it to show what pion alone does
 // with forged records; it must be called before the first Read.
 func (c *Conn) Bypass() { c.bypassed = true }
+
+// Aside has f look at every datagram before the filter does; what f takes, by
+// returning true, pion never sees. It must be called before the first Read.
+func (c *Conn) Aside(f func(datagram []byte) bool) { c.aside = f }
 
 // Mute swallows all that is written from now on, so that a handshake given up
 // for another one leaves without an alert.
@@ -77,6 +82,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 			continue
 		default:
 			return 0, err
+		}
+		if c.aside != nil && c.aside(b[:n]) {
+			continue
 		}
 		if !c.bypassed {
 			n = c.Apply(b[:n])

@@ -15,6 +15,14 @@ const (
 
 const extensionEMS = 23
 
+// Protected reports whether a datagram begins with a record that only somebody
+// with the keys of a connection sends or can read.
+func Protected(datagram []byte) bool {
+	r, ok := cut(datagram)
+	return ok && r.minor == version12 && r.epoch == 1 &&
+		r.contentType >= typeAlert && r.contentType <= typeApplicationData
+}
+
 // CheckHello says whether a datagram from an unknown source is a ClientHello
 // that can lead to a session with the given suite: one record, one message, not
 // fragmented, the first of its handshake. It allocates nothing, so refusing a

@@ -1,0 +1,46 @@
+// Package transport is the HA link: it brings authenticated connections to the
+// one peer that is trusted, over DTLS 1.2 by pion/dtls, and refuses everything
+// else under a reason of its own.
+//
+//	socket ──► demux (acceptor) ──► record filter ──► pion/dtls ──► Conn
+//	           or connected socket  internal/guard   internal/suite
+//
+// An [Endpoint] is made by [New] and lives in [Endpoint.Run]. The initiator
+// dials, each time from a fresh port; the acceptor owns one UDP socket and its
+// own demux. Which is which follows from the keys (see [Side]). Connections come
+// out of [Endpoint.Conns]; the newest authenticated one wins, and the owner
+// closes the older ones.
+//
+// # Hints
+//
+// Two hints bring a killed peer back faster than its silence would. Nobody
+// vouches for them: they are only ever a reason to dial in parallel, and they
+// end, reset and slow nothing.
+//
+//	poke        an acceptor that has opened its socket sends it to the peer's
+//	            listening port at 0, 40 and 120 ms, until the peer has connected
+//	no session  an acceptor answers a protected record from the peer's address
+//	            that belongs to no connection; it goes to where that came from
+//
+// So that a poke finds it, the initiator, too, listens on Config.Local: for
+// hints and nothing else. Without that socket (its port is taken, say) the link
+// works, a restarted acceptor is only found later.
+//
+// A hint is one UDP datagram of 8 bytes:
+//
+//	0  4  magic "SHAH"
+//	4  1  version of this layout, 1
+//	5  1  kind: 1 = poke, 2 = no session
+//	6  2  zero; a receiver ignores what stands here
+//
+// Its first byte is outside of 20 to 63, so that no hint can be taken for a DTLS
+// record (RFC 7983 section 7), and it is smaller than any record it answers.
+// Other sizes, versions and kinds are no hints.
+//
+// Both ends limit them. The acceptor sends at most 50 answers a second, 8 at
+// once. The initiator begins at most one dial for hints every 25 ms while it
+// looks for the peer, and two a second, three at once, while it has a connection;
+// never more than two dials run at once, and the one that was begun without a
+// hint is not given up for one. An ICMP error is no hint in this sense: it is
+// counted and changes nothing.
+package transport
