@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +19,7 @@ import (
 	"socketha/peer/transport"
 	"socketha/platform/appliance"
 	"socketha/platform/link"
+	"socketha/platform/plainfile"
 	"socketha/platform/unixsock"
 )
 
@@ -63,6 +63,9 @@ func New(cfg *config.Config, build Build, log *slog.Logger) (*Agent, error) {
 		return nil, err
 	}
 	a.appliance = appliance.NewWatcher(appliance.Paths(cfg.Appliance), log)
+	for _, err := range a.appliance.Facts().Errs() {
+		log.Warn("appliance file cannot be read", "error", err)
+	}
 	a.path = &path{
 		open:    a.openEndpoint,
 		adopt:   func(c speaker.Conn) { a.speaker.Adopt(c) },
@@ -163,10 +166,13 @@ func (a *Agent) trust() (transport.Trust, error) {
 	return t, nil
 }
 
+// maxCA bounds the file of CA certificates, in bytes.
+const maxCA = 1 << 20
+
 func readCA(name string) (*x509.CertPool, error) {
-	data, err := os.ReadFile(name)
+	data, err := plainfile.Read(name, maxCA)
 	if err != nil {
-		return nil, fmt.Errorf("CA: %w", err)
+		return nil, fmt.Errorf("CA: %s: %w", name, err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {

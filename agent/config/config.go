@@ -1,14 +1,15 @@
 package config
 
 import (
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"time"
 
 	"socketha/peer"
+	"socketha/platform/plainfile"
 )
 
 // DefaultFile is where the configuration is looked for when no file is named.
@@ -149,17 +150,19 @@ func Default() *Config {
 // Load reads and checks the file at path. The error is a [Problems] when the
 // file could be read.
 func Load(path string) (*Config, error) {
-	f, err := os.Open(path)
+	data, err := plainfile.Read(path, MaxFile)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	// One byte more than allowed tells "as large as allowed" from "larger".
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("config: read %s: %w", path, err)
+		return nil, readError("config", path, err)
 	}
 	return Parse(path, data)
+}
+
+// readError names the file once, whoever reports the error.
+func readError(what, path string, err error) error {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pathError.Err
+	}
+	return fmt.Errorf("%s: %s: %w", what, path, err)
 }
 
 // Parse checks data, which came from the file of that name. The error is a

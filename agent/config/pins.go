@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+
+	"socketha/platform/plainfile"
 )
 
 // Fingerprint identifies a key: the SHA-256 of its SubjectPublicKeyInfo
@@ -68,12 +70,12 @@ func (ps Pins) Index(f Fingerprint) int {
 // a Socket that believes nobody yet. The error is a [Problems] when the file
 // could be read.
 func ReadPins(path string) (Pins, error) {
-	data, err := os.ReadFile(path)
+	data, err := plainfile.Read(path, MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("pins: %w", err)
+		return nil, readError("pins", path, err)
 	}
 	return ParsePins(path, data)
 }

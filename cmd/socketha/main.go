@@ -16,6 +16,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	return int(cli.Main(ctx, cli.Env{
 		Args:          os.Args[1:],
 		Stdout:        os.Stdout,

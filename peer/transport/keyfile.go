@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Limits and modes of the PEM files.
@@ -113,7 +114,8 @@ func loadChain(path string) ([][]byte, error) {
 
 // readSmall reads a regular file of bounded size and returns its mode bits.
 func readSmall(path string) ([]byte, fs.FileMode, error) {
-	f, err := os.Open(path)
+	// Without blocking: a pipe would wait for a writer that never comes.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, plain(err)
 	}

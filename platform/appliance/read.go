@@ -3,13 +3,12 @@ package appliance
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
-	"syscall"
 	"unicode"
 	"unicode/utf8"
+
+	"socketha/platform/plainfile"
 )
 
 // Bounds, in bytes.
@@ -49,7 +48,7 @@ func read(paths Paths, f Field, last reading) reading {
 	if f == Capabilities {
 		limit = maxManifest
 	}
-	data, err := readFile(path, limit)
+	data, err := plainfile.Read(path, limit)
 	if err != nil {
 		if f == Capabilities && errors.Is(err, fs.ErrNotExist) {
 			return reading{} // firmware that advertises none
@@ -68,55 +67,6 @@ func read(paths Paths, f Field, last reading) reading {
 
 func failed(f Field, path string, err error) reading {
 	return reading{err: &Problem{Field: f, Path: path, Err: err}}
-}
-
-// readFile returns the contents of a plain file of at most limit bytes. It
-// looks before it opens, because to open a device may do something, and opens
-// without blocking, because the file may have become a pipe since.
-func readFile(path string, limit int) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := plain(info); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // read only
-	if info, err = file.Stat(); err != nil {
-		return nil, err
-	}
-	if err := plain(info); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > limit {
-		return nil, fmt.Errorf("has more than %d bytes", limit)
-	}
-	return data, nil
-}
-
-func plain(info fs.FileInfo) error {
-	kind := "something else"
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		return nil
-	case mode.IsDir():
-		kind = "a folder"
-	case mode&fs.ModeNamedPipe != 0:
-		kind = "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
-	case mode&fs.ModeDevice != 0:
-		kind = "a device"
-	}
-	return fmt.Errorf("is %s, not a plain file", kind)
 }
 
 // advise turns an error of reading into one that says what to do. The cause

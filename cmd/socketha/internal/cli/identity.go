@@ -16,6 +16,7 @@ import (
 	"socketha/agent/config"
 	"socketha/peer/transport"
 	"socketha/platform/appliance"
+	"socketha/platform/plainfile"
 )
 
 func runIdentityInit(_ context.Context, c *call) (Exit, error) {
@@ -166,7 +167,9 @@ func identityTable(v *identityView, s style) string {
 	if v.Tenant != nil {
 		line("Tenant", *v.Tenant)
 	}
-	line("Fingerprint", v.Fingerprint)
+	// Never broken: it is there to be copied.
+	fingerprint := func(f string) { b.WriteString(s.paint(faint, fill("  Fingerprint", 15)) + cell(f) + "\n") }
+	fingerprint(v.Fingerprint)
 	until := v.NotAfter.Format(time.DateOnly)
 	if v.NotAfter.Year() >= unending {
 		until = "no end"
@@ -176,7 +179,7 @@ func identityTable(v *identityView, s style) string {
 	line("Certificate", v.Certificate)
 	b.WriteString("\n" + s.paint(strong, "Trusted peers") + "\n")
 	for _, p := range v.Pins {
-		line("Fingerprint", p.Fingerprint)
+		fingerprint(p.Fingerprint)
 		if p.Comment != nil {
 			line("", *p.Comment)
 		}
@@ -259,17 +262,12 @@ func pinOf(arg string) (config.Pin, error) {
 		}
 		return config.Pin{Fingerprint: f}, nil
 	}
-	f, err := os.Open(arg)
+	data, err := plainfile.Read(arg, config.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return config.Pin{}, usagef("%q is no fingerprint (sha256:...) and no file", arg)
 	}
 	if err != nil {
-		return config.Pin{}, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, config.MaxFile))
-	if err != nil {
-		return config.Pin{}, err
+		return config.Pin{}, fmt.Errorf("%s: %w", arg, err)
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
