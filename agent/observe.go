@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -18,15 +19,10 @@ import (
 	"socketha/platform/link"
 )
 
-const (
-	// findingStands is how long a finding about the peer's identity stands
-	// after it was last seen. Whoever causes it tries again every second.
-	findingStands = 30 * time.Second
-
-	// lookAgain is how often the world is looked at while something in it
-	// changes without telling: a clock that is not set yet, a finding that ages.
-	lookAgain = 5 * time.Second
-)
+// lookAgain is how often the world is looked at while something in it changes
+// without telling: a clock that is not set yet, a finding that ages, a peer that
+// is refused.
+const lookAgain = 5 * time.Second
 
 // observer is the task that turns what the others see into the published
 // evaluation, and tells the speaker what to say of this Socket. It is the only
@@ -43,6 +39,7 @@ type observer struct {
 	clock     clock
 	start     status.Instant
 	evaluator status.Evaluator // owned by Run
+	suspects  suspects         // owned by Run
 
 	current atomic.Pointer[status.Evaluation]
 	notice  local.Notice
@@ -109,7 +106,7 @@ func (o *observer) evaluate() time.Duration {
 
 func (o *observer) nextLook(in *status.Input, ev *status.Evaluation) time.Duration {
 	var wait time.Duration
-	if in.ClockUnset || len(in.Identity) > 0 {
+	if in.ClockUnset || len(in.Identity) > 0 || !in.Peer.Fresh {
 		wait = lookAgain
 	}
 	if deadline, ok := ev.NextDeadline(); ok {
@@ -159,6 +156,9 @@ func (o *observer) logVerdict(before, ev *status.Evaluation) {
 // input gathers all that the status document is made from.
 func (o *observer) input() status.Input {
 	facts, snapshot, stats := o.appliance.Facts(), o.speaker.Snapshot(), o.path.stats()
+	now := time.Now()
+	l := o.linkInput(snapshot)
+	l.Trouble, l.TroubleDetail = o.suspects.trouble(now, o.path.setupError(), stats)
 	return status.Input{
 		Now:          o.clock.now(),
 		AgentVersion: o.build.Version,
@@ -168,15 +168,25 @@ func (o *observer) input() status.Input {
 			Serial:       o.fixed.serial,
 			Model:        facts.Model,
 			Version:      facts.Version,
+			VersionFault: fault(facts.Err(appliance.Version)),
 			Role:         o.fixed.role,
 			Capabilities: advertised(facts),
 		},
 		Peer:       o.peer(snapshot),
-		Link:       o.linkInput(snapshot),
+		Link:       l,
 		Upstream:   &status.Upstream{State: peer.UpstreamNotConfigured},
-		Identity:   o.findings(snapshot, stats),
-		ClockUnset: time.Now().Before(o.build.CommitTime),
+		Identity:   o.suspects.findings(now, o.fixed.serial, facts.Serial, snapshot, stats),
+		ClockUnset: now.Before(o.build.CommitTime),
 	}
+}
+
+// fault is an error for the status document: our own words, escaped.
+func fault(err error) string {
+	if err == nil {
+		return ""
+	}
+	quoted := strconv.Quote(err.Error())
+	return quoted[1 : len(quoted)-1]
 }
 
 func (o *observer) peer(s *speaker.Snapshot) status.Peer {
@@ -240,31 +250,6 @@ func addrPort(a net.Addr) netip.AddrPort {
 		return udp.AddrPort()
 	}
 	return netip.AddrPort{}
-}
-
-// findings lists what is wrong with the peer's identity now.
-func (o *observer) findings(s *speaker.Snapshot, stats transport.Stats) []status.IdentityFinding {
-	var found []status.IdentityFinding
-	add := func(kind status.IdentityKind, f *transport.Finding) {
-		// One that an authenticated connection has answered is over.
-		if f != nil && f.At.After(stats.LastEstablished) && time.Since(f.At) < findingStands {
-			found = append(found, status.IdentityFinding{Kind: kind, Serial: f.Serial})
-		}
-	}
-	if f := stats.IdentityConflict; f != nil && f.Reason == transport.ReasonOwnSerial {
-		add(status.PeerShowsOurSerial, f)
-	} else {
-		add(status.PeerShowsOurKey, f)
-	}
-	add(status.PeerReplaced, stats.PeerReplaced)
-	switch c := s.IdentityConflict; {
-	case c == nil:
-	case c.Facts == o.fixed.serial:
-		found = append(found, status.IdentityFinding{Kind: status.PeerShowsOurSerial, Serial: c.Facts, Expected: c.Certificate})
-	default:
-		found = append(found, status.IdentityFinding{Kind: status.FactsDifferFromIdentity, Serial: c.Facts, Expected: c.Certificate})
-	}
-	return found
 }
 
 // Current implements [local.Source].

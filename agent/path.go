@@ -13,11 +13,11 @@ import (
 )
 
 // reopenAfter is how long to wait before the link is tried again that could not
-// be set up, for want of a key or a pin.
+// be set up, for want of a pin.
 const reopenAfter = time.Second
 
-// path keeps the transport endpoint: it opens it as soon as there is a key and
-// somebody to trust, hands its connections to the speaker, and has its sockets
+// path keeps the transport endpoint: it opens it as soon as there is somebody to
+// trust, hands its connections to the speaker, and has its sockets
 // made anew when the interface was, since a socket bound to a removed interface
 // stays deaf for ever.
 type path struct {
@@ -28,6 +28,7 @@ type path struct {
 	links    chan link.State // capacity 1, latest wins
 	changed  chan struct{}   // capacity 1: stats have news
 	endpoint atomic.Pointer[transport.Endpoint]
+	setup    atomic.Pointer[string] // why there is no endpoint yet
 }
 
 // observe tells the path how the interface is now.
@@ -44,6 +45,14 @@ func (p *path) redial() {
 	if e := p.endpoint.Load(); e != nil {
 		e.Redial()
 	}
+}
+
+// setupError says why the link cannot be set up, empty if it is or nobody tried.
+func (p *path) setupError() string {
+	if text := p.setup.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // stats returns the endpoint's counters, zero while there is none.
@@ -99,10 +108,14 @@ func (p *path) opened(ctx context.Context) *transport.Endpoint {
 	for {
 		endpoint, err := p.open()
 		if err == nil {
+			p.setup.Store(nil)
+			notify(p.changed)
 			return endpoint
 		}
 		if text := err.Error(); text != said {
 			said = text
+			p.setup.Store(&text)
+			notify(p.changed)
 			p.log.Warn("the HA link cannot be set up, trying again", "error", text, "every", reopenAfter)
 		}
 		select {

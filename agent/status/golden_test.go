@@ -110,6 +110,15 @@ var golden = []struct {
 	})}, outcome: OutcomeNotReady},
 	{name: "disconnected_self", inputs: []Input{readyWith(t0, clouds(peer.UpstreamDisconnected, peer.UpstreamConnected))}, outcome: OutcomeNotReady},
 	{name: "disconnected_both", inputs: []Input{readyWith(t0, clouds(peer.UpstreamDisconnected, peer.UpstreamDisconnected))}, outcome: OutcomeNotReady},
+	{name: "peer_unknown_setup", inputs: []Input{readyWith(t0, never, func(in *Input) {
+		in.Link.Trouble, in.Link.TroubleDetail = TroubleSetup, "nobody is trusted yet"
+	})}, outcome: OutcomeUnknown},
+	{name: "peer_stale_refused_there", inputs: []Input{
+		readyWith(second(0)), readyWith(second(30), lost(second(30)), plannedStop, func(in *Input) { in.Link.Trouble = RefusedThere }),
+	}, outcome: OutcomeUnknown},
+	{name: "identity_conflict_own_facts", inputs: []Input{readyWith(t0, func(in *Input) {
+		in.Identity = []IdentityFinding{{Kind: OurFactsDiffer, Serial: "A1000009", Expected: "A1000001"}}
+	})}, outcome: OutcomeNotReady},
 	{name: "path_loses_large", inputs: []Input{readyWith(t0, never, func(in *Input) { in.Link.LosesAbove = 600 })}, outcome: OutcomeNotReady},
 	{name: "certificate_expires", inputs: []Input{readyWith(t0, func(in *Input) {
 		in.Expiring = []Expiry{{Peer: true, Serial: "B2000002", NotAfter: time.Date(2026, 3, 20, 0, 0, 0, 0, time.UTC)}}

@@ -54,6 +54,9 @@ type Self struct {
 	Version string // firmware, may be unreadable
 	Role    peer.Role
 
+	// VersionFault says why there is no version at all; empty if there is one.
+	VersionFault string
+
 	// HASource names what tells the HA state ("keepalived", "hook"…); empty if
 	// none is configured. HAState is unknown while a configured source does
 	// not answer.
@@ -139,6 +142,11 @@ type Link struct {
 
 	Local, Peer netip.AddrPort // zero if unknown
 
+	// Trouble is what is known to stand between us and a peer that is not heard,
+	// and TroubleDetail says more about it in our own words.
+	Trouble       Trouble
+	TroubleDetail string
+
 	// LosesAbove is the size in bytes of datagrams that the path does not carry
 	// while smaller ones pass; 0 if it carries all.
 	LosesAbove int
@@ -146,6 +154,17 @@ type Link struct {
 	TxInterval time.Duration // negotiated; zero if unknown
 	DetectTime time.Duration // negotiated; zero if unknown
 }
+
+// Trouble is what keeps the two agents from meeting.
+type Trouble uint8
+
+// Troubles.
+const (
+	NoTrouble    Trouble = iota
+	TroubleSetup         // the link cannot be set up here; the detail says why
+	RefusedHere          // whoever is on the link is not who we trust
+	RefusedThere         // the peer does not trust us
+)
 
 // Upstream is this Socket's way to the cloud.
 type Upstream struct {
@@ -160,6 +179,7 @@ const (
 	PeerShowsOurSerial      IdentityKind = iota + 1 // its certificate or facts carry our serial
 	PeerShowsOurKey                                 // its key is ours
 	FactsDifferFromIdentity                         // its facts name another serial than its certificate
+	OurFactsDiffer                                  // our serial file names another serial than our own certificate
 	PeerReplaced                                    // another Socket stands in the peer's place
 )
 

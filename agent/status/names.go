@@ -34,7 +34,7 @@ func namesOf(in *Input, upgrade compat.Which) map[string]string {
 		names["lower"] = names["peer"]
 	case compat.Neither:
 	}
-	for _, name := range [...]string{"self_serial", "shown_serial", "expected_serial", "peer_version"} {
+	for _, name := range [...]string{"self_serial", "shown_serial", "expected_serial", "peer_version", "detail"} {
 		names[name] = "unknown"
 	}
 	return names

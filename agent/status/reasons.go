@@ -46,6 +46,8 @@ func identityCauses(in *Input) []cause {
 			variant = "key"
 		case FactsDifferFromIdentity:
 			variant = "facts"
+		case OurFactsDiffer:
+			variant = "own_facts"
 		case PeerReplaced:
 			code = CodePeerReplaced
 		}
@@ -97,14 +99,33 @@ func absenceCauses(in *Input) []cause {
 		if in.Peer.Mismatch != nil {
 			return nil // it has been heard, and the mismatch says so
 		}
-		return []cause{{CodePeerUnknown, "", params{}.put("interface", in.Link.Interface)}}
+		p := params{}.put("interface", in.Link.Interface)
+		return []cause{{CodePeerUnknown, troubles[in.Link.Trouble], p.trouble(in.Link)}}
 	}
 	p := params{"planned_stop": in.Peer.PlannedStop}.
 		put("peer_serial", in.Peer.Serial).put("peer_version", in.Peer.Version)
+	if in.Link.Trouble != NoTrouble { // also after a stop: this is what keeps it away now
+		return []cause{{CodePeerStale, troubles[in.Link.Trouble], p.trouble(in.Link)}}
+	}
 	if in.Peer.PlannedStop {
 		return []cause{{CodePeerStale, "planned_stop", p}}
 	}
 	return []cause{{CodePeerStale, "", p}}
+}
+
+// troubles are the variants of the texts.
+var troubles = [...]string{NoTrouble: "", TroubleSetup: "setup", RefusedHere: "refused_here", RefusedThere: "refused_there"}
+
+// trouble adds what is known of it.
+func (p params) trouble(l Link) params {
+	if l.Trouble == NoTrouble {
+		return p
+	}
+	p["trouble"] = troubles[l.Trouble]
+	if l.TroubleDetail != "" {
+		p["detail"] = l.TroubleDetail
+	}
+	return p
 }
 
 // certificateCauses name the certificate that runs out first.
@@ -166,6 +187,9 @@ func versionCauses(in *Input, v compat.Verdict) []cause {
 	p := params{"side": side}
 	if ours {
 		p["self_version"], p["self_fault"] = compat.Show(in.Self.Version), v.Local.Err.Error()
+		if in.Self.VersionFault != "" {
+			p["self_fault"] = in.Self.VersionFault
+		}
 		p.put("self_serial", in.Self.Serial)
 	}
 	if theirs {

@@ -33,6 +33,11 @@ var texts = [...]text{
 		"The Sockets share one identity, as after copying a disk or a backup: make a new one on one of them (socketha identity init) and trust it on the other.",
 	},
 	{
+		CodeIdentityConflict, "own_facts",
+		"This Socket's serial file says S/N {shown_serial}, but its certificate is for S/N {expected_serial}.",
+		"Correct the serial file, or make a new identity (socketha identity init) and trust it on the peer.",
+	},
+	{
 		CodeIdentityConflict, "facts",
 		"The peer states S/N {shown_serial}, but its certificate is for S/N {expected_serial}.",
 		"Correct the serial of that Socket or make it a new identity (socketha identity init); do not rely on a failover until both agree.",
@@ -93,6 +98,21 @@ var texts = [...]text{
 		"Check that it has power and runs the agent, that the HA cable connects both, and that each Socket trusts the other's key (socketha identity show).",
 	},
 	{
+		CodePeerUnknown, "setup",
+		"The other Socket has not been heard: the HA link cannot be set up here: {detail}.",
+		"Correct that on this Socket; the agent tries again by itself.",
+	},
+	{
+		CodePeerUnknown, "refused_here",
+		"Whoever is on {link} is not the Socket that is trusted: {detail}.",
+		"If it is the right one, compare the fingerprints (socketha identity show on both) and trust its key here (socketha identity trust); if not, find out what is plugged in.",
+	},
+	{
+		CodePeerUnknown, "refused_there",
+		"The other Socket is on {link} and refuses this one.",
+		"Compare the fingerprints (socketha identity show on both) and trust this Socket's key there (socketha identity trust).",
+	},
+	{
 		CodePeerUnknown, "meeting",
 		"{Peer} is heard on {link}; whether it hears this Socket is not known yet.",
 		"Wait a few seconds: the two agents are just meeting.",
@@ -101,6 +121,21 @@ var texts = [...]text{
 		CodePeerStale, "",
 		"{Peer} is not heard now; its version {peer_version} is what it last ran.",
 		"Check that the peer has power and that its agent runs. The versions are compared again with its first heartbeat.",
+	},
+	{
+		CodePeerStale, "setup",
+		"{Peer} is not heard now: the HA link cannot be set up here: {detail}.",
+		"Correct that on this Socket; the agent tries again by itself.",
+	},
+	{
+		CodePeerStale, "refused_here",
+		"{Peer} is not heard now; whoever is on {link} is not the Socket that is trusted: {detail}.",
+		"If the peer was given a new key, compare the fingerprints (socketha identity show on both) and trust it here (socketha identity trust); if not, find out what is plugged in.",
+	},
+	{
+		CodePeerStale, "refused_there",
+		"{Peer} is on {link} and refuses this Socket.",
+		"Compare the fingerprints (socketha identity show on both) and trust this Socket's key there (socketha identity trust).",
 	},
 	{
 		CodePeerStale, "planned_stop",

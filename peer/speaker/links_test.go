@@ -207,9 +207,15 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// TestReplaced: another Socket with another key takes the peer's place. What the
-// first one told does not hold for it.
+// TestReplaced: another Socket takes the peer's place, with another key or with the
+// same one. What the first one told does not hold for it.
 func TestReplaced(t *testing.T) {
+	for name, key := range map[string][32]byte{"another key": {'C'}, "same key": {'B'}} {
+		t.Run(name, func(t *testing.T) { testReplaced(t, key) })
+	}
+}
+
+func testReplaced(t *testing.T, key [32]byte) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, _ := pair(t, fast)
 		l := localOf("SERIAL-B")
@@ -223,7 +229,7 @@ func TestReplaced(t *testing.T) {
 		other := start(t, "SERIAL-C", 0xc, fast)
 		other.tell(speaker.Local{Version: "15.0.2"}) // it does not know more of itself yet
 		p := newPipe(2)
-		p.ends[0].serial, p.ends[0].key = "SERIAL-C", [32]byte{'C'}
+		p.ends[0].serial, p.ends[0].key = "SERIAL-C", key
 		join(p, a, other)
 		pass(3 * time.Millisecond)
 		if s := a.Snapshot(); s.PeerSerial != "SERIAL-C" || s.Capabilities != nil || s.Facts != nil {

@@ -72,9 +72,9 @@ func (l *loop) heartbeat(k *link, hb *peer.Heartbeat) {
 // believe makes hb the newest word of the peer.
 func (l *loop) believe(k *link, hb *peer.Heartbeat) {
 	l.sp.lastReceived.Store(int64(l.now.Sub(l.sp.epoch)))
-	if key := k.conn.PeerKey(); l.heard == nil || key != l.key {
+	if key, serial := k.conn.PeerKey(), k.conn.PeerSerial(); l.heard == nil || key != l.key || serial != l.serial {
 		// Somebody else: what the one before told does not hold for this one.
-		l.key, l.serial = key, k.conn.PeerSerial()
+		l.key, l.serial = key, serial
 		l.x.forget()
 		l.conflict = nil
 		l.dirty = true
