@@ -213,11 +213,12 @@ func TestNewerAgent(t *testing.T) {
 	tree[3].(map[any]any)[uint64(99)] = "new"
 	tree[3].(map[any]any)[uint64(8)] = 200 // a role
 	tree[7].(map[any]any)[uint64(1)] = 201 // a phase
+	tree[7].(map[any]any)[uint64(2)] = 999 // a text
 	b, err := cbor.Marshal(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Peer.Role, s.Upgrade.Phase = peer.RoleUnknown, Undeclared
+	s.Peer.Role, s.Upgrade.Phase, s.Upgrade.Target = peer.RoleUnknown, Undeclared, ""
 	if diff := cmp.Diff(s, decoded(t, b)); diff != "" {
 		t.Error(diff)
 	}

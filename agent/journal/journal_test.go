@@ -187,6 +187,55 @@ func TestSync(t *testing.T) {
 	})
 }
 
+// TestSyncsDoNotStarveChanges: however much was asked for, a change waits for 5 min.
+func TestSyncsDoNotStarveChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := newMemory()
+		j, _ := running(t, disk, Options{})
+		for i := range 100 * allowance {
+			j.Update(version(fmt.Sprint(i)), Change)
+			if err := j.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j.Update(version("last"), Change)
+		time.Sleep(refill)
+		synctest.Wait()
+		if s := written(disk); s.Peer.Version != "last" {
+			t.Errorf("%q is on flash", s.Peer.Version)
+		}
+	})
+}
+
+// TestBackAfterAFailure: a write that failed may have reached the flash all the same, so
+// the state before it is written again when it is back.
+func TestBackAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := newMemory()
+		j, _ := running(t, disk, Options{})
+		sync := func(v string, fault func(string) error) error {
+			disk.mu.Lock()
+			disk.fault = fault
+			disk.mu.Unlock()
+			j.Update(version(v), Change)
+			return j.Sync(t.Context())
+		}
+		broken := func(op string) error {
+			if op == "syncdir" {
+				return unix.EIO
+			}
+			return nil
+		}
+		if before, after, back := sync("1", nil), sync("2", broken), sync("1", nil); before != nil || after == nil || back != nil {
+			t.Fatal(before, after, back)
+		}
+		disk.restart(func(n int) int { return n - 1 })
+		if s := written(disk); s.Peer.Version != "1" {
+			t.Errorf("%q is on flash", s.Peer.Version)
+		}
+	})
+}
+
 // TestFailingDisk: the state stays in memory, the log says so once, Sync says why, attempts
 // grow rarer, and all is written when the disk is back.
 func TestFailingDisk(t *testing.T) {
@@ -303,6 +352,19 @@ func TestStatesAreImmutable(t *testing.T) {
 		if n != min(i+1, MaxTransitions) || s.Transitions[n-1].Local != fmt.Sprint(i) || s.Transitions[0].Local != fmt.Sprint(i+1-n) {
 			t.Fatalf("state %d has changed: %d transitions", i, n)
 		}
+	}
+}
+
+func TestStatesPartWays(t *testing.T) {
+	var base State
+	for range 5 { // leaves room behind the slice
+		base.Add(Transition{})
+	}
+	one, other := base, base
+	one.Add(Transition{Local: "1"})
+	other.Add(Transition{Local: "2"})
+	if got := one.Transitions[5].Local; got != "1" {
+		t.Errorf("%q, written over by another state", got)
 	}
 }
 

@@ -13,7 +13,7 @@ const (
 	MaxTransitions = 256
 	MaxReasons     = 16       // of one transition
 	MaxReason      = 96       // bytes
-	MaxAlarm       = 24 << 10 // bytes: alarm.Saved in JSON, full, is 12 KB
+	MaxAlarm       = 24 << 10 // bytes: alarm.Saved in JSON, full, is 13 KB
 
 	// MaxFile bounds a file: with more, the oldest transitions are left out of it.
 	MaxFile = 64 << 10

@@ -186,7 +186,7 @@ func TestTailIsCutAndCounted(t *testing.T) {
 func TestBothDamaged(t *testing.T) {
 	disk, newest, older := files(t)
 	for round := range 2 * MaxDamaged {
-		disk.names[newest] = &inode{data: bytes.Repeat([]byte{byte(round)}, maxRead/16)}
+		disk.names[newest] = &inode{data: bytes.Repeat([]byte{byte(round)}, 2*MaxFile)}
 		disk.names[older] = &inode{data: []byte("hajl")}
 		f := (&store{disk: disk}).load()
 		if f.exists || !f.lost || len(f.damaged) != 2 {
