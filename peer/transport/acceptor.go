@@ -53,7 +53,18 @@ func (a *acceptor) run(ctx, socket context.Context) {
 	e := a.endpoint
 	delay := minRedial
 	for socket.Err() == nil {
-		s, err := e.net.Listen(ctx, e.cfg.Local)
+		select {
+		case <-e.rebind: // what comes now has it seen to
+		default:
+		}
+		local := e.addresses().local
+		if !local.Addr().IsValid() {
+			if !a.await(ctx) {
+				return
+			}
+			continue
+		}
+		s, err := e.net.Listen(ctx, local)
 		if err != nil {
 			if ctx.Err() != nil {
 				return
@@ -76,6 +87,16 @@ func (a *acceptor) report(err error) {
 		a.endpoint.ledger.socket(err)
 	} else {
 		a.endpoint.ledger.hintSocket(err)
+	}
+}
+
+// await waits until there is an address to listen on.
+func (a *acceptor) await(ctx context.Context) bool {
+	select {
+	case <-a.endpoint.rebind:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -104,7 +125,7 @@ func (a *acceptor) serve(ctx, socket context.Context, s packetSocket) {
 		_ = s.Close() // ends the read below
 	})
 	if a.endpoint.side == SideAcceptor && !a.endpoint.quiet { // who dials needs no poke
-		watch.Go(func() { a.poke(s, over) })
+		watch.Go(func() { a.pokeAll(s, over) })
 	}
 	a.receive(ctx, s)
 	close(over)
@@ -147,20 +168,20 @@ func (a *acceptor) closeAll() {
 // route gives a datagram to the association it belongs to, or starts one.
 func (a *acceptor) route(ctx context.Context, s packetSocket, from netip.AddrPort, b []byte) {
 	ledger := a.endpoint.ledger
+	a.mu.Lock()
+	v := a.routes[from] // stays although its address is no candidate any more
+	a.mu.Unlock()
 	switch {
-	case !a.endpoint.isPeer(from):
+	case v == nil && !a.endpoint.addresses().knows(from.Addr()):
 		ledger.count(ReasonWrongSource)
 		return
 	case len(b) > maxDatagram:
 		ledger.count(ReasonOversize)
 		return
 	}
-	a.mu.Lock()
-	v := a.routes[from]
-	a.mu.Unlock()
 	if v == nil {
 		if _, ok := parseHint(b); ok && a.endpoint.side.Initiates() {
-			a.endpoint.hinted(nil)
+			a.endpoint.hinted(from.Addr(), nil)
 			return
 		}
 		if v = a.admit(ctx, s, from, b); v == nil {

@@ -53,8 +53,8 @@ const (
 	maxRedialRefused = time.Second
 )
 
-// Config is what an Endpoint needs to know. Identity, Trust, Local and Peer are
-// required, the rest has defaults.
+// Config is what an Endpoint needs to know. Identity and Trust are required, the
+// rest has defaults.
 type Config struct {
 	Identity *Identity
 	Trust    Trust
@@ -65,7 +65,9 @@ type Config struct {
 
 	// Local and Peer are the two ends of the link, IPv4 or IPv6 alike. Port 0
 	// means DefaultPort. A link-local IPv6 address needs Interface or a zone.
-	// Only Peer's address may talk to us, from any port.
+	// Only Peer's address may talk to us, from any port. Without an address in
+	// Local or Peer the endpoint waits for [Endpoint.SetLocal] or
+	// [Endpoint.SetPeers]; with one in Peer the latter does nothing.
 	Local, Peer netip.AddrPort
 
 	// FlightInterval is the time after which an unanswered handshake flight is
@@ -126,13 +128,9 @@ func (cfg Config) withDefaults() (Config, error) {
 func (cfg Config) checkAddresses() error {
 	local, remote := cfg.Local.Addr(), cfg.Peer.Addr()
 	switch {
-	case !local.IsValid():
-		return errors.New("no local address")
-	case !remote.IsValid():
-		return errors.New("no peer address")
 	case remote.IsUnspecified() || remote.IsMulticast():
 		return fmt.Errorf("peer address %s is not one host's", remote)
-	case local.Unmap().Is4() != remote.Unmap().Is4():
+	case local.IsValid() && remote.IsValid() && local.Unmap().Is4() != remote.Unmap().Is4():
 		return fmt.Errorf("local address %s and peer address %s are of different families", local, remote)
 	case cfg.Interface == "" && linkLocal6(local) && local.Zone() == "":
 		return fmt.Errorf("link-local address %s needs an interface", local)

@@ -53,8 +53,6 @@ func TestConfigRefuses(t *testing.T) {
 		{"no peer is trusted", func(c *Config) { c.Trust = Trust{PeerSerial: "SN-2"} }},
 		{"needs the peer's serial", func(c *Config) { c.Trust = Trust{CA: x509.NewCertPool()} }},
 		{"a pin is empty", func(c *Config) { c.Trust.Pins = []Fingerprint{{1}, {}} }},
-		{"no local address", func(c *Config) { c.Local = netip.AddrPort{} }},
-		{"no peer address", func(c *Config) { c.Peer = netip.AddrPort{} }},
 		{"is not one host's", func(c *Config) { c.Peer = netip.MustParseAddrPort("224.0.0.1:1") }},
 		{"is not one host's", func(c *Config) { c.Peer = netip.MustParseAddrPort("0.0.0.0:1") }},
 		{"different families", func(c *Config) { c.Peer = netip.MustParseAddrPort("[2001:db8::1]:1") }},

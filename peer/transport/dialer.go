@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,26 +20,29 @@ type dialer struct {
 	endpoint *Endpoint
 	done     chan result // one per attempt
 
-	// Owned by run: the attempts without a result, the number of the attempt
-	// that was asked for last, and of the latest one that brought a connection.
-	active        int
-	asked, served uint64
-	delay         time.Duration // before the next attempt, if this one fails
-	retry         *time.Timer
-	hints         hints
+	// Owned by run: the attempts without a result, and the number of the attempt
+	// that was asked for last.
+	active int
+	asked  uint64
+	timer  *time.Timer // for the next look at whose turn it is
+	known  map[netip.AddrPort]*candidate
+	hints  hints
 
 	mu      sync.Mutex
 	running []*attempt // oldest first
 	started uint64     // number of the latest attempt
 	passed  uint64     // highest number whose peer was believed
+	served  uint64     // highest number that brought a connection
 }
 
 // attempt is one dial with its handshake. Numbers begin with 1.
 type attempt struct {
 	number uint64
+	addr   netip.AddrPort
 	begun  time.Time
 	hinted bool // begun for a hint
-	cancel context.CancelCauseFunc
+	ended  bool // given up, though it may not know yet; guarded by the dialer's mu
+	stop   context.CancelCauseFunc
 	pass   func() bool
 	filter atomic.Pointer[guard.Filter] // nil until the handshake begins
 }
@@ -50,40 +54,55 @@ func (a *attempt) answered() bool {
 }
 
 type result struct {
-	number uint64
-	err    error
+	*attempt
+	err error
 }
 
 func newDialer(e *Endpoint) *dialer {
-	return &dialer{endpoint: e, done: make(chan result), hints: newHints()}
+	return &dialer{
+		endpoint: e, done: make(chan result), timer: stopped(), hints: newHints(),
+		known: map[netip.AddrPort]*candidate{},
+	}
+}
+
+// stopped returns a timer that was not set.
+func stopped() *time.Timer {
+	timer := time.NewTimer(0)
+	timer.Stop()
+	return timer
 }
 
 // wanted reports whether no connection has come since one was asked for.
-func (d *dialer) wanted() bool { return d.served < d.asked }
+func (d *dialer) wanted() bool { return d.latest() < d.asked }
+
+// latest returns the number of the latest attempt that brought a connection.
+func (d *dialer) latest() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.served
+}
 
 // run dials until ctx is done.
 func (d *dialer) run(ctx context.Context) {
-	d.delay = minRedial
-	d.retry = time.NewTimer(d.delay)
-	defer d.retry.Stop()
+	defer d.timer.Stop()
 	defer d.hints.timer.Stop()
-	d.asked = d.start(ctx, false)
+	d.ask(ctx)
 	for {
+		d.plan(ctx)
 		select {
 		case <-ctx.Done():
 			for ; d.active > 0; d.active-- {
 				<-d.done
 			}
 			return
-		case <-d.retry.C:
-			if d.wanted() && d.active == 0 {
-				d.start(ctx, false)
-			}
+		case <-d.timer.C:
+		case <-d.endpoint.found:
 		case <-d.endpoint.redial:
-			d.delay = minRedial
-			d.asked = d.ask(ctx)
-		case <-d.endpoint.hints:
-			d.hinted()
+			d.ask(ctx)
+		case <-d.endpoint.fresh:
+			d.restart(ctx)
+		case from := <-d.endpoint.hints:
+			d.hinted(from)
 		case <-d.hints.timer.C:
 			d.heed(ctx)
 		case r := <-d.done:
@@ -95,13 +114,13 @@ func (d *dialer) run(ctx context.Context) {
 // finish takes in how an attempt ended.
 func (d *dialer) finish(r result) {
 	d.active--
-	if r.err == nil {
-		d.served = max(d.served, r.number)
-		d.delay = minRedial
+	if r.err != nil {
+		d.failed(r.addr, r.err)
+		return
 	}
-	if d.wanted() && d.active == 0 {
-		d.retry.Reset(jitter(d.delay))
-		d.delay = min(2*d.delay, redialLimit(r.err))
+	d.hurry()
+	for _, k := range d.known {
+		k.gave = 0
 	}
 }
 
@@ -120,33 +139,63 @@ func jitter(d time.Duration) time.Duration {
 	return d*3/4 + rand.N(d/2) //nolint:gosec // spread, not a secret
 }
 
-// ask starts an attempt for the owner and returns the number from which on an
-// attempt will do. A request right after another is answered by the attempt
-// that one began; a third at a time takes the place of the oldest.
-func (d *dialer) ask(ctx context.Context) uint64 {
+// ask begins an attempt for the owner, at once if there is anybody to dial: the
+// one last connected first. A request right after another is answered by the
+// attempt that one began; a third at a time takes the place of the oldest.
+func (d *dialer) ask(ctx context.Context) {
+	d.hurry()
 	d.mu.Lock()
-	if n := len(d.running); n > 0 {
-		if newest := d.running[n-1]; time.Since(newest.begun) < minRedial {
-			d.mu.Unlock()
-			return newest.number
+	d.asked = d.started + 1 // the attempt that plan will begin, if none does here
+	live := slices.DeleteFunc(slices.Clone(d.running), func(a *attempt) bool { return a.ended })
+	d.mu.Unlock()
+	peers := d.candidates()
+	if len(peers) == 0 {
+		return
+	}
+	if n := len(live); n > 0 {
+		newest := live[n-1]
+		if newest.addr == peers[0] && time.Since(newest.begun) < minRedial {
+			d.asked = newest.number
+			return
 		}
 		if n >= maxDials {
-			d.running[0].cancel(errSuperseded)
+			d.giveUp(live[0])
 		}
 	}
-	d.mu.Unlock()
-	return d.start(ctx, false)
+	d.start(ctx, peers[0], false)
 }
 
-// start begins an attempt in a goroutine of its own and returns its number.
-func (d *dialer) start(ctx context.Context, hinted bool) uint64 {
+// restart gives up what was begun with sockets that are no good any more.
+func (d *dialer) restart(ctx context.Context) {
+	d.mu.Lock()
+	running := slices.Clone(d.running)
+	d.mu.Unlock()
+	for _, a := range running {
+		d.giveUp(a)
+	}
+	d.ask(ctx)
+}
+
+// giveUp ends an attempt without a word.
+func (d *dialer) giveUp(a *attempt) {
+	d.mu.Lock()
+	a.ended = true
+	d.mu.Unlock()
+	a.stop(errSuperseded)
+}
+
+// start begins an attempt in a goroutine of its own.
+func (d *dialer) start(ctx context.Context, addr netip.AddrPort, hinted bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	d.mu.Lock()
 	d.started++
-	a := &attempt{number: d.started, begun: time.Now(), hinted: hinted, cancel: cancel}
+	a := &attempt{number: d.started, addr: addr, begun: time.Now(), hinted: hinted, stop: cancel}
 	a.pass = func() bool { return d.pass(a) }
 	d.running = append(d.running, a)
 	d.mu.Unlock()
+	if k := d.known[addr]; k != nil {
+		k.turn = a.number
+	}
 	d.active++
 	d.endpoint.tasks.Go(func() {
 		c, err := d.try(ctx, a)
@@ -154,13 +203,16 @@ func (d *dialer) start(ctx context.Context, hinted bool) uint64 {
 		// Off the list first: whoever has the connection may ask for another.
 		d.mu.Lock()
 		d.running = slices.DeleteFunc(d.running, func(b *attempt) bool { return a == b })
+		if err == nil {
+			d.served = max(d.served, a.number)
+		}
 		d.mu.Unlock()
 		if err == nil {
+			d.endpoint.prefer(addr)
 			d.endpoint.deliver(c)
 		}
-		d.done <- result{a.number, err}
+		d.done <- result{a, err}
 	})
-	return a.number
 }
 
 // try dials and handshakes.
@@ -169,7 +221,7 @@ func (d *dialer) try(ctx context.Context, a *attempt) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	e.ledger.dials.Add(1)
-	raw, err := e.net.Dial(ctx, e.cfg.Local.Addr(), e.cfg.Peer)
+	raw, err := e.net.Dial(ctx, e.addresses().local.Addr(), a.addr)
 	if !e.side.Accepts() && ctx.Err() == nil {
 		e.ledger.socket(err)
 	}
@@ -191,7 +243,8 @@ func (d *dialer) pass(a *attempt) bool {
 	d.passed = a.number
 	for _, b := range d.running {
 		if b.number < a.number {
-			b.cancel(errSuperseded)
+			b.ended = true
+			b.stop(errSuperseded)
 		}
 	}
 	return true

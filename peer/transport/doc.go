@@ -11,6 +11,19 @@
 // out of [Endpoint.Conns]; the newest authenticated one wins, and the owner
 // closes the older ones.
 //
+// # Addresses
+//
+// Both ends may be fixed by [Config], or become known later: our own by
+// [Endpoint.SetLocal], the peer's candidates, at most [MaxPeers], by
+// [Endpoint.SetPeers]. Nobody vouches for a candidate. Two are dialed at a time,
+// a new one 75 ms after the one before, the one last connected first; one that
+// does not answer gives way after one and a half flight intervals, one that
+// answers and gets no further after five, and each time it is given twice as
+// long. A refused one is dialed less and less often. So one address that is
+// spoofed costs the real peer some 75 ms, and seven that answer a second and a half.
+// Who is no candidate is not admitted; a connection lives on when its address
+// is no candidate any more.
+//
 // # Hints
 //
 // Two hints bring a killed peer back faster than its silence would. Nobody

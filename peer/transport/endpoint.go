@@ -18,16 +18,21 @@ type Endpoint struct {
 	net    network
 	ledger *ledger
 
-	out      chan *Conn
-	redial   chan struct{}
-	rebind   chan struct{}
-	hints    chan struct{} // capacity 1: the peer's, for the dialer
-	running  atomic.Bool
-	tasks    sync.WaitGroup // handshakes and closings under way
-	mu       sync.Mutex
-	open     []*Conn // oldest first
-	draining bool
-	idle     chan struct{} // closed when draining and nothing is open
+	out       chan *Conn
+	redial    chan struct{}
+	rebind    chan struct{}
+	fresh     chan struct{}   // capacity 1, for the dialer: sockets opened so far are no good
+	found     chan struct{}   // capacity 1, for the dialer: other candidates
+	poked     chan struct{}   // capacity 1, for the acceptor: other candidates
+	hints     chan netip.Addr // capacity 1, for the dialer: who gave a hint
+	book      atomic.Pointer[book]
+	running   atomic.Bool
+	tasks     sync.WaitGroup // handshakes and closings under way
+	mu        sync.Mutex
+	open      []*Conn        // oldest first
+	preferred netip.AddrPort // where we last connected by dialing
+	draining  bool
+	idle      chan struct{} // closed when draining and nothing is open
 
 	bypass bool // tests: no record filter
 	quiet  bool // tests: no pokes
@@ -49,9 +54,17 @@ func New(cfg Config) (*Endpoint, error) {
 		out:    make(chan *Conn, maxOpen),
 		redial: make(chan struct{}, 1),
 		rebind: make(chan struct{}, 1),
-		hints:  make(chan struct{}, 1),
+		fresh:  make(chan struct{}, 1),
+		found:  make(chan struct{}, 1),
+		poked:  make(chan struct{}, 1),
+		hints:  make(chan netip.Addr, 1),
 		idle:   make(chan struct{}),
 	}
+	b := &book{local: cfg.Local}
+	if cfg.Peer.Addr().IsValid() {
+		b.peers = []netip.AddrPort{cfg.Peer}
+	}
+	e.book.Store(b)
 	if e.side == SideNone {
 		e.reportConflict()
 	}
@@ -127,7 +140,10 @@ func (e *Endpoint) Rebind() {
 	case e.rebind <- struct{}{}:
 	default:
 	}
-	e.Redial()
+	select {
+	case e.fresh <- struct{}{}:
+	default:
+	}
 }
 
 // Side returns our DTLS side.
@@ -135,10 +151,17 @@ func (e *Endpoint) Side() Side { return e.side }
 
 // Stats returns the counters and findings so far.
 func (e *Endpoint) Stats() Stats {
-	s := Stats{Side: e.side, Local: e.cfg.Local, Peer: e.cfg.Peer}
+	b := e.addresses()
+	s := Stats{Side: e.side, Local: b.local, Peers: slices.Clone(b.peers), Waiting: b.waiting()}
 	e.ledger.fill(&s)
 	e.mu.Lock()
 	s.Open = len(e.open)
+	switch {
+	case slices.Contains(b.peers, e.preferred):
+		s.Peer = e.preferred
+	case len(b.peers) > 0:
+		s.Peer = b.peers[0]
+	}
 	e.mu.Unlock()
 	return s
 }
@@ -224,9 +247,18 @@ func (e *Endpoint) drain() {
 	}
 }
 
-// isPeer reports whether a datagram comes from the peer's address.
-func (e *Endpoint) isPeer(from netip.AddrPort) bool {
-	return from.Addr().Unmap().WithZone("") == e.cfg.Peer.Addr().WithZone("")
+// preference returns where the peer was last connected to by dialing.
+func (e *Endpoint) preference() netip.AddrPort {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.preferred
+}
+
+// prefer remembers where the peer was found.
+func (e *Endpoint) prefer(addr netip.AddrPort) {
+	e.mu.Lock()
+	e.preferred = addr
+	e.mu.Unlock()
 }
 
 // certificateTime is the time certificates are judged by.

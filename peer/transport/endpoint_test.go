@@ -523,7 +523,7 @@ func TestPassInOrder(t *testing.T) {
 	d := newDialer(nil)
 	ended := map[uint64]bool{}
 	dial := func(n uint64) *attempt {
-		a := &attempt{number: n, cancel: func(error) { ended[n] = true }}
+		a := &attempt{number: n, stop: func(error) { ended[n] = true }}
 		d.running = append(d.running, a)
 		return a
 	}

@@ -101,7 +101,7 @@ func (e *Endpoint) dtlsConfig(v *verifier, c *Conn) *dtls.Config {
 func (c *Conn) aside(datagram []byte) bool {
 	k, ok := parseHint(datagram)
 	if ok && k == hintNoSession {
-		c.endpoint.hinted(c)
+		c.endpoint.hinted(addrPort(c.RemoteAddr()).Addr(), c)
 	}
 	return ok
 }

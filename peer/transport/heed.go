@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -9,17 +10,16 @@ import (
 type hints struct {
 	seeking, settled bucket
 	pending          bool
+	from             netip.Addr  // who sent it
 	served           uint64      // latest attempt with a connection when the hint came
 	timer            *time.Timer // when the pending one is heeded
 }
 
 func newHints() hints {
-	timer := time.NewTimer(0)
-	timer.Stop()
 	return hints{
 		seeking: bucket{burst: seekingBurst, every: seekingEvery},
 		settled: bucket{burst: settledBurst, every: settledEvery},
-		timer:   timer,
+		timer:   stopped(),
 	}
 }
 
@@ -32,14 +32,14 @@ func (d *dialer) limit() *bucket {
 }
 
 // hinted takes in a hint. At most one waits to be heeded.
-func (d *dialer) hinted() {
+func (d *dialer) hinted(from netip.Addr) {
 	if d.hints.pending {
 		return
 	}
 	now := time.Now()
 	at := d.limit().next(now)
 	at = later(at, now.Add(d.hold(now)))
-	d.hints.pending, d.hints.served = true, d.served
+	d.hints.pending, d.hints.served, d.hints.from = true, d.latest(), from
 	d.hints.timer.Reset(at.Sub(now))
 }
 
@@ -63,7 +63,8 @@ func (d *dialer) hold(now time.Time) time.Duration {
 // connection has come since.
 func (d *dialer) heed(ctx context.Context) {
 	d.hints.pending = false
-	if d.served != d.hints.served {
+	addr := d.source(d.hints.from)
+	if d.latest() != d.hints.served || !addr.IsValid() {
 		return
 	}
 	now := time.Now()
@@ -75,11 +76,22 @@ func (d *dialer) heed(ctx context.Context) {
 		return
 	}
 	if old != nil {
-		old.cancel(errSuperseded)
+		d.giveUp(old)
 	}
 	d.limit().take(now)
 	d.endpoint.ledger.hintDials.Add(1)
-	d.start(ctx, true)
+	d.start(ctx, addr, true)
+}
+
+// source returns the candidate at an address, the one last connected first; the
+// zero one if there is none any more.
+func (d *dialer) source(from netip.Addr) netip.AddrPort {
+	for _, addr := range d.candidates() {
+		if addr.Addr().WithZone("") == from {
+			return addr
+		}
+	}
+	return netip.AddrPort{}
 }
 
 // slot says how long a hint has to wait until it may dial, and which attempt
@@ -87,11 +99,17 @@ func (d *dialer) heed(ctx context.Context) {
 func (d *dialer) slot(now time.Time) (time.Duration, *attempt) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.running) < maxDials {
+	live := 0
+	for _, a := range d.running {
+		if !a.ended {
+			live++
+		}
+	}
+	if live < maxDials {
 		return 0, nil
 	}
 	for _, a := range d.running {
-		if a.hinted {
+		if a.hinted && !a.ended {
 			return max(hintSlot-now.Sub(a.begun), 0), a
 		}
 	}

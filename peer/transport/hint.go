@@ -92,15 +92,15 @@ func (b *bucket) take(now time.Time) bool {
 	return true
 }
 
-// hinted takes in a hint from the peer's address; c is the connection it came
-// on, nil for one to the socket that listens. It is only a reason to dial.
-func (e *Endpoint) hinted(c *Conn) {
+// hinted takes in a hint from a candidate's address; c is the connection it
+// came on, nil for one to the socket that listens. It is only a reason to dial.
+func (e *Endpoint) hinted(from netip.Addr, c *Conn) {
 	e.ledger.peerHints.Add(1)
 	if c != nil && !e.newest(c) {
 		return // a newer connection is there: this one may well be forgotten
 	}
 	select {
-	case e.hints <- struct{}{}:
+	case e.hints <- from.Unmap().WithZone(""):
 	default: // one waits already and stands for all
 	}
 }
@@ -117,11 +117,24 @@ func (e *Endpoint) newest(c *Conn) bool {
 	return false
 }
 
-// poke tells the peer that we have begun to listen, so that it dials at once,
-// until it does or over is closed.
+// pokeAll pokes when the socket was opened and when there are other candidates,
+// until over is closed.
+func (a *acceptor) pokeAll(s packetSocket, over <-chan struct{}) {
+	for {
+		a.poke(s, over)
+		select {
+		case <-a.endpoint.poked:
+		case <-over:
+			return
+		}
+	}
+}
+
+// poke tells the peer that we listen, so that it dials at once, until it does or
+// over is closed.
 func (a *acceptor) poke(s packetSocket, over <-chan struct{}) {
 	e, begun := a.endpoint, time.Now()
-	timer := time.NewTimer(0)
+	timer := stopped()
 	defer timer.Stop()
 	for _, at := range pokeTimes {
 		timer.Reset(time.Until(begun.Add(at)))
@@ -133,7 +146,9 @@ func (a *acceptor) poke(s packetSocket, over <-chan struct{}) {
 		if a.met() {
 			return
 		}
-		e.sendHint(s, hintPoke, e.cfg.Peer)
+		for _, peer := range e.addresses().reachable() {
+			e.sendHint(s, hintPoke, peer)
+		}
 	}
 }
 

@@ -14,8 +14,13 @@ import (
 // Stats is a snapshot of what an Endpoint has seen since it was made.
 type Stats struct {
 	Side  Side
-	Local netip.AddrPort
-	Peer  netip.AddrPort
+	Local netip.AddrPort   // the address is invalid while there is none
+	Peer  netip.AddrPort   // the candidate last connected to, or the first; invalid without any
+	Peers []netip.AddrPort // all candidates
+
+	// Waiting says what is missing before anybody is dialed or admitted:
+	// [WaitingForLocal] or [WaitingForPeer]; empty if nothing is.
+	Waiting string
 
 	// SocketError says why the socket could not be opened; empty if it is open
 	// or none was tried. Opening is tried again all the time.
