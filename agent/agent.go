@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -67,7 +68,7 @@ func New(cfg *config.Config, build Build, log *slog.Logger) (*Agent, error) {
 		log.Warn("appliance file cannot be read", "error", err)
 	}
 	a.path = &path{
-		open:    a.openEndpoint,
+		open:    a.openLink,
 		adopt:   func(c speaker.Conn) { a.speaker.Adopt(c) },
 		log:     log,
 		links:   make(chan link.State, 1),
@@ -114,22 +115,32 @@ func (a *Agent) Run(ctx context.Context) error {
 	return err
 }
 
-// openEndpoint makes the transport as the pins are now.
-func (a *Agent) openEndpoint() (*transport.Endpoint, error) {
+// openLink makes the transport as the pins are now, and the discovery where no
+// addresses are configured.
+func (a *Agent) openLink() (*transport.Endpoint, *finder, error) {
 	trust, err := a.trust()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return transport.New(transport.Config{
+	var f *finder
+	local := a.cfg.Link.LocalAddrPort()
+	if !a.cfg.Link.Static() {
+		if f, err = newFinder(a.cfg.Link, a.identity, trust, a.log); err != nil {
+			return nil, nil, err
+		}
+		local = netip.AddrPortFrom(netip.Addr{}, a.cfg.Link.Port) // the address comes with the interface
+	}
+	endpoint, err := transport.New(transport.Config{
 		Identity:       a.identity,
 		Trust:          trust,
 		Interface:      a.cfg.Link.Interface,
-		Local:          a.cfg.Link.LocalAddrPort(),
+		Local:          local,
 		Peer:           a.cfg.Link.PeerAddrPort(),
 		FlightInterval: flightInterval(a.cfg.Link.Interval),
 		TimeFloor:      a.build.CommitTime,
 		Log:            a.log,
 	})
+	return endpoint, f, err
 }
 
 // flightInterval repeats lost handshake flights sooner where timers are fast.

@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"socketha/peer"
 	"socketha/peer/speaker"
 	"socketha/peer/transport"
+	"socketha/peer/transport/beacon"
 	"socketha/platform/appliance"
 	"socketha/platform/link"
 )
@@ -50,6 +53,7 @@ type fixed struct {
 	role          peer.Role
 	ifname        string
 	serial        string         // of our certificate
+	expires       time.Time      // end of that certificate
 	local, remote netip.AddrPort // as configured
 }
 
@@ -58,7 +62,8 @@ func newObserver(a *Agent) *observer {
 		build: a.build, log: a.log,
 		fixed: fixed{
 			role: a.cfg.Pair.Role, ifname: a.cfg.Link.Interface, serial: a.identity.Serial(),
-			local: a.cfg.Link.LocalAddrPort(), remote: a.cfg.Link.PeerAddrPort(),
+			expires: a.identity.Certificate().NotAfter,
+			local:   a.cfg.Link.LocalAddrPort(), remote: a.cfg.Link.PeerAddrPort(),
 		},
 		appliance: a.appliance, link: a.link, speaker: a.speaker, path: a.path,
 	}
@@ -79,6 +84,7 @@ func (o *observer) Run(ctx context.Context) error {
 			o.path.observe(o.link.State())
 		case <-o.appliance.Changed():
 		case <-o.speaker.Changed():
+			o.path.settle(o.speaker.Snapshot().State == peer.StateUp)
 		case <-o.path.changed:
 		case <-timer.C:
 		}
@@ -158,7 +164,7 @@ func (o *observer) input() status.Input {
 	facts, snapshot, stats := o.appliance.Facts(), o.speaker.Snapshot(), o.path.stats()
 	now := time.Now()
 	l := o.linkInput(snapshot)
-	l.Trouble, l.TroubleDetail = o.suspects.trouble(now, o.path.setupError(), stats)
+	l.Trouble, l.TroubleDetail = o.suspects.trouble(now, cmp.Or(o.path.setupError(), stats.SocketError, o.path.discovery().Error), stats)
 	return status.Input{
 		Now:          o.clock.now(),
 		AgentVersion: o.build.Version,
@@ -176,8 +182,28 @@ func (o *observer) input() status.Input {
 		Link:       l,
 		Upstream:   &status.Upstream{State: peer.UpstreamNotConfigured},
 		Identity:   o.suspects.findings(now, o.fixed.serial, facts.Serial, snapshot, stats),
+		Expiring:   o.expiring(now, snapshot.PeerSerial),
 		ClockUnset: now.Before(o.build.CommitTime),
 	}
+}
+
+// warnBefore is how long before its end a certificate is warned of.
+const warnBefore = 30 * 24 * time.Hour
+
+// expiring lists the certificates that end soon or have ended, the sooner first.
+// Those that the command makes have no end; a CA's have.
+func (o *observer) expiring(now time.Time, peerSerial string) []status.Expiry {
+	all := []status.Expiry{{Serial: o.fixed.serial, NotAfter: o.fixed.expires}}
+	if t := o.path.expires.Load(); t != nil {
+		all = append(all, status.Expiry{Peer: true, Serial: peerSerial, NotAfter: *t})
+	}
+	// A clock that is not set cannot tell; the transport judges by the same floor.
+	if now.Before(o.build.CommitTime) {
+		now = o.build.CommitTime
+	}
+	all = slices.DeleteFunc(all, func(e status.Expiry) bool { return e.NotAfter.Sub(now) > warnBefore })
+	slices.SortStableFunc(all, func(a, b status.Expiry) int { return a.NotAfter.Compare(b.NotAfter) })
+	return all
 }
 
 // fault is an error for the status document: our own words, escaped.
@@ -263,7 +289,7 @@ func (o *observer) Current() (status.Document, string) {
 		Sent:          counters.Sent,
 		Received:      counters.Received,
 		Lost:          counters.Lost,
-		Rejected:      rejected(stats, counters),
+		Rejected:      rejected(stats, o.path.discovery(), counters),
 	})
 }
 
@@ -279,11 +305,14 @@ func (o *observer) Healthy() error {
 	return nil
 }
 
-// rejected joins what the transport refused with what the speaker could not
-// read, under the word of the latter's own.
-func rejected(stats transport.Stats, counters speaker.Counters) map[string]uint64 {
+// rejected joins what the transport refused, what the beacon ignored and what the
+// speaker could not read.
+func rejected(stats transport.Stats, found beacon.Stats, counters speaker.Counters) map[string]uint64 {
 	all := make(map[string]uint64, len(stats.Rejected)+1)
 	for reason, n := range stats.Rejected {
+		all[string(reason)] = n
+	}
+	for reason, n := range found.Ignored {
 		all[string(reason)] = n
 	}
 	if counters.BadMessages > 0 {

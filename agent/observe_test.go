@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"socketha/agent/status"
 	"socketha/peer"
@@ -57,5 +59,35 @@ func TestNextLook(t *testing.T) {
 	silent := status.Input{Now: o.clock.now()}
 	if wait := o.nextLook(&silent, e.Evaluate(silent)); wait != lookAgain {
 		t.Errorf("no peer: looks again after %v", wait)
+	}
+}
+
+// A certificate is warned of 30 days before its end, the sooner one first, also
+// with a clock at 1970.
+func TestExpiring(t *testing.T) {
+	built := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	in := func(days int) time.Time { return built.AddDate(0, 0, days) }
+	for name, c := range map[string]struct {
+		now         time.Time
+		ours, peers time.Time
+		want        []bool // whether each is the peer's
+	}{
+		"both far":         {built, in(31), in(400), nil},
+		"ours soon":        {built, in(29), in(400), []bool{false}},
+		"the peer's":       {built, in(400), in(30), []bool{true}},
+		"both":             {built, in(20), in(10), []bool{true, false}},
+		"over":             {in(50), in(40), in(400), []bool{false}},
+		"clock not set":    {time.Unix(0, 0), in(20), in(400), []bool{false}},
+		"not set, far off": {time.Unix(0, 0), in(60), in(400), nil},
+	} {
+		o := &observer{build: Build{CommitTime: built}, path: &path{}, fixed: fixed{serial: "SN-1", expires: c.ours}}
+		o.path.expires.Store(&c.peers)
+		var got []bool
+		for _, e := range o.expiring(c.now, "SN-2") {
+			got = append(got, e.Peer)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }

@@ -7,8 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"socketha/peer/speaker"
 	"socketha/peer/transport"
+	"socketha/peer/transport/beacon"
 	"socketha/platform/link"
 )
 
@@ -17,18 +20,25 @@ import (
 const reopenAfter = time.Second
 
 // path keeps the transport endpoint: it opens it as soon as there is somebody to
-// trust, hands its connections to the speaker, and has its sockets
-// made anew when the interface was, since a socket bound to a removed interface
-// stays deaf for ever.
+// trust, hands its connections to the speaker, tells it where the two ends are,
+// and has its sockets made anew when the interface was, since a socket bound to
+// a removed interface stays deaf for ever.
 type path struct {
-	open  func() (*transport.Endpoint, error)
+	// open makes the endpoint, and the finder where no addresses are configured.
+	open  func() (*transport.Endpoint, *finder, error)
 	adopt func(speaker.Conn)
 	log   *slog.Logger
 
 	links    chan link.State // capacity 1, latest wins
 	changed  chan struct{}   // capacity 1: stats have news
 	endpoint atomic.Pointer[transport.Endpoint]
-	setup    atomic.Pointer[string] // why there is no endpoint yet
+	finder   atomic.Pointer[finder]    // nil: static addresses, or not open yet
+	setup    atomic.Pointer[string]    // why there is no endpoint yet
+	settled  atomic.Bool               // the session is up
+	expires  atomic.Pointer[time.Time] // end of the peer's certificate; nil before it has come
+
+	// The rest belongs to Run.
+	bound int // index of the interface the sockets belong to; 0: not seen yet
 }
 
 // observe tells the path how the interface is now.
@@ -38,6 +48,15 @@ func (p *path) observe(s link.State) {
 	default:
 	}
 	p.links <- s
+}
+
+// settle tells the path whether the session is up: then there is no need to look
+// for the peer.
+func (p *path) settle(up bool) {
+	p.settled.Store(up)
+	if f := p.finder.Load(); f != nil {
+		f.beacon.Settled(up)
+	}
 }
 
 // redial asks for a new connection beside the one that no longer answers.
@@ -63,54 +82,90 @@ func (p *path) stats() transport.Stats {
 	return transport.Stats{}
 }
 
+// discovery returns the counters of the beacon, zero while there is none.
+func (p *path) discovery() beacon.Stats {
+	if f := p.finder.Load(); f != nil {
+		return f.beacon.Stats()
+	}
+	return beacon.Stats{}
+}
+
 // Run keeps the link until ctx is cancelled, and then returns nil.
 func (p *path) Run(ctx context.Context) error {
-	endpoint := p.opened(ctx)
+	endpoint, finder := p.opened(ctx)
 	if endpoint == nil {
 		return nil
 	}
-	p.endpoint.Store(endpoint)
-	done := make(chan error, 1)
-	go func() { done <- endpoint.Run(ctx) }()
-	var bound int // index of the interface the sockets belong to; 0: not seen yet
-	conns := endpoint.Conns()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return endpoint.Run(ctx) })
+	if finder != nil {
+		finder.beacon.Settled(p.settled.Load())
+		group.Go(func() error { return finder.Run(ctx) })
+	}
+	group.Go(func() error { p.steer(endpoint, finder); return nil })
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("HA link: %w", err)
+	}
+	return nil
+}
+
+// steer goes on until the endpoint has ended, which closes its channel.
+func (p *path) steer(endpoint *transport.Endpoint, f *finder) {
+	var heard <-chan struct{}
+	if f != nil {
+		heard = f.beacon.Changed()
+	}
 	for {
 		select {
-		case c, ok := <-conns:
+		case c, ok := <-endpoint.Conns():
 			if !ok {
-				conns = nil
-				continue
+				return
 			}
+			if f != nil {
+				f.confirmed(c, time.Now())
+			}
+			expires := c.PeerExpires()
+			p.expires.Store(&expires)
 			p.adopt(c)
 		case <-endpoint.Changed():
 			notify(p.changed)
+		case <-heard:
+			f.found(endpoint, time.Now())
+			notify(p.changed)
 		case s := <-p.links:
-			if s.Exists && bound != 0 && s.Index != bound {
-				endpoint.Rebind()
-			}
-			if s.Exists {
-				bound = s.Index
-			}
-		case err := <-done:
-			if err != nil {
-				return fmt.Errorf("HA link: %w", err)
-			}
-			return nil
+			p.rebind(endpoint, f, s)
 		}
 	}
 }
 
+// rebind makes the sockets anew where the interface is no longer the one they
+// belong to, and moves them to its address.
+func (p *path) rebind(endpoint *transport.Endpoint, f *finder, s link.State) {
+	anew := s.Exists && p.bound != 0 && s.Index != p.bound
+	if s.Exists {
+		p.bound = s.Index
+	}
+	switch {
+	case f != nil:
+		f.moved(endpoint, s, anew)
+	case anew:
+		endpoint.Rebind()
+	}
+}
+
 // opened tries until there is an endpoint; nil when ctx ended first.
-func (p *path) opened(ctx context.Context) *transport.Endpoint {
+func (p *path) opened(ctx context.Context) (*transport.Endpoint, *finder) {
 	var said string // so that a complaint is not repeated every second
 	retry := time.NewTicker(reopenAfter)
 	defer retry.Stop()
 	for {
-		endpoint, err := p.open()
+		endpoint, finder, err := p.open()
 		if err == nil {
+			p.endpoint.Store(endpoint)
+			p.finder.Store(finder)
 			p.setup.Store(nil)
 			notify(p.changed)
-			return endpoint
+			return endpoint, finder
 		}
 		if text := err.Error(); text != said {
 			said = text
@@ -120,7 +175,7 @@ func (p *path) opened(ctx context.Context) *transport.Endpoint {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return nil, nil
 		case <-retry.C:
 		}
 	}

@@ -100,12 +100,9 @@ var distrusted = [...]transport.Reason{
 	transport.ReasonNoCertificate, transport.ReasonBadCertificate,
 }
 
-// trouble tells what keeps the two agents from meeting; setup is why there is no
-// endpoint, empty if there is one.
+// trouble tells what keeps the two agents from meeting; setup is why the link or
+// the discovery does not work here, empty if it does.
 func (s *suspects) trouble(now time.Time, setup string, stats transport.Stats) (status.Trouble, string) {
-	if setup == "" {
-		setup = stats.SocketError
-	}
 	if setup != "" {
 		return status.TroubleSetup, setup
 	}

@@ -100,7 +100,6 @@ func TestTrouble(t *testing.T) {
 	}{
 		{0, "", transport.Stats{}, status.NoTrouble},
 		{0, "nobody is trusted yet", transport.Stats{}, status.TroubleSetup},
-		{0, "", transport.Stats{SocketError: "no such device"}, status.TroubleSetup},
 		{0, "", rejected(transport.ReasonPinMismatch, 1), status.RefusedHere},
 		{suspicionStands, "", rejected(transport.ReasonPinMismatch, 1), status.NoTrouble},
 		{0, "", rejected(transport.ReasonPinMismatch, 2), status.RefusedHere},

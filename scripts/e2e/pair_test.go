@@ -63,7 +63,8 @@ type options struct {
 	versions [2]string
 	roles    [2]string
 	interval string
-	family   int // 4 (default) or 6
+	family   int  // 4 (default) or 6
+	discover bool // configure no addresses: the interface has its own, the beacon finds the peer's
 }
 
 // newPair makes two Sockets with pinned keys on one cable. No agent runs yet.
@@ -87,27 +88,30 @@ func newPair(t *testing.T, o options) [2]*box {
 		b.file("etc/socketha/model", "X1700B")
 		b.file("etc/socketha/site", "site-4711")
 		b.file("etc/socketha/version", o.versions[i])
+		static := fmt.Sprintf("local_address = %q\npeer_address = %q", addrs[i], addrs[1-i])
+		if o.discover {
+			static = ""
+		}
 		b.file("socketha.toml", fmt.Sprintf(`
 [link]
 interface = %q
-local_address = %q
-peer_address = %q
 interval = %q
+%s
 
 [pair]
 role = %q
 
 [identity]
-key = "%[6]s/key.pem"
-certificate = "%[6]s/certificate.pem"
-pins_file = "%[6]s/pins"
+key = "%[5]s/key.pem"
+certificate = "%[5]s/certificate.pem"
+pins_file = "%[5]s/pins"
 
 [appliance]
-root = %[6]q
+root = %[5]q
 
 [local]
-socket = "%[6]s/s.sock"
-`, haInterface, addrs[i], addrs[1-i], o.interval, o.roles[i], b.dir))
+socket = "%[5]s/s.sock"
+`, haInterface, o.interval, static, o.roles[i], b.dir))
 		b.client = client.New(filepath.Join(b.dir, "s.sock"))
 		b.socketha("identity", "init")
 	}

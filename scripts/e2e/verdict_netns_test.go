@@ -10,6 +10,7 @@ import (
 
 func incompatible(d status.Document) bool { return d.Compatibility == "incompatible" }
 func ready(d status.Document) bool        { return d.Readiness == "ready" }
+func linkDown(d status.Document) bool     { return has(d, "HA_NOT_READY_HA_LINK_DOWN") }
 func notReady(d status.Document) bool     { return d.Readiness == "not_ready" }
 
 // Both Sockets reach the same verdict, name the same Socket, and turn Ready
@@ -101,7 +102,7 @@ func TestDeadLinkIsNotASilentPeer(t *testing.T) {
 	if err := pair[1].ns.Netlink.LinkSetDown(far); err != nil {
 		t.Fatal(err)
 	}
-	d := pair[0].until("link down", func(d status.Document) bool { return has(d, "HA_NOT_READY_HA_LINK_DOWN") })
+	d := pair[0].until("link down", linkDown)
 	if d.Link.Carrier == nil || *d.Link.Carrier {
 		t.Errorf("carrier is %v, want false", d.Link.Carrier)
 	}
