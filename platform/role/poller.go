@@ -1,0 +1,55 @@
+package role
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+const (
+	// askTime bounds one question.
+	askTime = 2 * time.Second
+
+	// believe is how long an answer stands while the next one is late. Any other
+	// failure ends it at once.
+	believe = 5 * time.Second
+)
+
+// poller is a source that has to be asked.
+type poller struct {
+	every time.Duration
+	ask   func(ctx context.Context) report // ends soon after ctx does
+	close func()                           // after the last question
+}
+
+// failure is the silence of a question that failed.
+func failure(what string, err error) report {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		r := silence("%s: no answer within %v", what, askTime)
+		r.late = true
+		return r
+	}
+	return silence("%s: %v", what, err)
+}
+
+func (p *poller) run(ctx context.Context, say func(report)) {
+	defer p.close()
+	var answeredAt time.Time
+	for ctx.Err() == nil {
+		asked, cancel := context.WithTimeout(ctx, askTime)
+		r := p.ask(asked)
+		cancel()
+		switch now := time.Now(); {
+		case ctx.Err() != nil:
+			return
+		case r.standing == answered:
+			answeredAt = now
+			say(r)
+		case r.late && !answeredAt.IsZero() && now.Sub(answeredAt) < believe:
+		default:
+			say(r)
+		}
+		sleep(ctx, p.every)
+	}
+}
