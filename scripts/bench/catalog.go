@@ -55,6 +55,15 @@ var catalog = []*experiment{
 		run:   loss,
 	},
 	{
+		name:  "resolution",
+		title: "no address resolution: a session that is heard stays",
+		how: "ARP and neighbour discovery are dropped at both ends and nothing else, for longer than the kernel trusts a\n" +
+			"link address that nobody confirms (up to 45 s, then 8 s of asking). Random loss does the same now and then.",
+		quick: plan{length: 75 * time.Second, about: 80 * time.Second},
+		full:  plan{length: 3 * time.Minute, about: 3 * time.Minute},
+		run:   resolution,
+	},
+	{
 		name:  "connect",
 		title: "connecting under random loss at 100 ms × 3",
 		how: "one side is killed, the other notices, then frames (ARP too) are dropped at random at both ends and the killed\n" +

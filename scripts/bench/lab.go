@@ -41,6 +41,8 @@ type lab struct {
 	interval time.Duration // of the heartbeats; 0: what the experiment is about
 	ipv6     bool
 	env      []string // of the agents
+	pinARP   bool     // no address resolution on the cable
+	discover bool     // no addresses in the configuration
 	verbose  bool
 }
 
@@ -61,7 +63,7 @@ func (l *lab) pair(ctx context.Context, o rig.Options) (*rig.Pair, error) {
 
 // idlePair makes a pair without agents.
 func (l *lab) idlePair(o rig.Options) (*rig.Pair, error) {
-	o.Binary, o.IPv6, o.Env = l.binary, l.ipv6, l.env
+	o.Binary, o.IPv6, o.Env, o.PinARP, o.Discover = l.binary, l.ipv6, l.env, l.pinARP, l.discover
 	return rig.New(o)
 }
 

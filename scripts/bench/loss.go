@@ -127,3 +127,35 @@ func (t *lossTrial) finish(ctx context.Context, p *rig.Pair) error {
 		t.percent, doc.Link.Sent, doc.Link.Received, doc.Link.Lost, strings.Join(rejected, ", "))
 	return nil
 }
+
+// resolution looks whether a session lives on where link addresses are not
+// answered for, though every heartbeat arrives.
+func resolution(ctx context.Context, l *lab) error {
+	p, err := l.pair(ctx, rig.Options{Interval: l.timers(100 * time.Millisecond)})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	var marks [2]int
+	for i, b := range p.Boxes {
+		marks[i] = b.Log.Mark()
+	}
+	begun := time.Now()
+	if err := p.DropResolution(); err != nil {
+		return err
+	}
+	if err := rest(ctx, l.length, 0); err != nil {
+		return err
+	}
+	lost := 0
+	for i, b := range p.Boxes {
+		for _, line := range b.Log.Since(marks[i]) {
+			if rig.SessionLost(line) {
+				lost++
+				l.note("%s: left Up after %.1f s: %v", sideNames[i], line.Seen.Sub(begun).Seconds(), line.Attr["reason"])
+			}
+		}
+	}
+	l.add("session lost, both sides, though no heartbeat was dropped", "times", &goal{Max: new(0.0)}, float64(lost))
+	return nil
+}

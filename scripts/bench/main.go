@@ -47,6 +47,8 @@ type options struct {
 	interval time.Duration
 	ipv6     bool
 	env      []string
+	pinARP   bool
+	discover bool
 	verbose  bool
 	list     []string
 }
@@ -66,6 +68,8 @@ func parse(args []string) (*options, error) {
 		return nil
 	})
 	fs.BoolVar(&o.ipv6, "6", false, "IPv6 link-local addresses instead of IPv4")
+	fs.BoolVar(&o.discover, "discover", false, "no addresses in the configuration: the agents find each other, over IPv6")
+	fs.BoolVar(&o.pinARP, "pin-arp", false, "no address resolution on the cable, for telling its share apart")
 	fs.BoolVar(&o.verbose, "v", false, "say what is being done")
 	fs.Usage = func() { usage(fs.Output(), fs) }
 	err := fs.Parse(args)
@@ -199,7 +203,7 @@ func measure(ctx context.Context, o *options, chosen []*experiment, realtime boo
 func perform(ctx context.Context, o *options, e *experiment, file string) *result {
 	l := &lab{
 		result: newResult(e.name), plan: e.quick,
-		binary: file, interval: o.interval, ipv6: o.ipv6, env: o.env, verbose: o.verbose,
+		binary: file, interval: o.interval, ipv6: o.ipv6, env: o.env, pinARP: o.pinARP, discover: o.discover, verbose: o.verbose,
 	}
 	if o.full {
 		l.plan = e.full

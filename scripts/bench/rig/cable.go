@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os/exec"
 	"strings"
 	"time"
@@ -26,27 +27,41 @@ func (p *Pair) MakeCable() error {
 	if err := p.Boxes[0].ns.Netlink.LinkAdd(veth); err != nil {
 		return fmt.Errorf("make the cable: %w", err)
 	}
-	bits := "/30"
-	if p.opts.IPv6 {
-		bits = "/64"
-	}
-	for i, b := range p.Boxes {
+	for _, b := range p.Boxes {
 		l, err := b.end()
 		if err != nil {
 			return err
 		}
-		addr, err := netlink.ParseAddr(p.addrs[i] + bits)
-		if err != nil {
-			return fmt.Errorf("address of %s: %w", b.Serial, err)
-		}
-		if p.opts.IPv6 {
-			addr.Flags = unix.IFA_F_NODAD
-		}
-		if err := b.ns.Netlink.AddrAdd(l, addr); err != nil {
-			return fmt.Errorf("address of %s: %w", b.Serial, err)
+		if err := b.addAddress(l); err != nil {
+			return err
 		}
 		if err := b.ns.Netlink.LinkSetUp(l); err != nil {
 			return fmt.Errorf("switch the cable on: %w", err)
+		}
+	}
+	if p.opts.PinARP {
+		return p.pinNeighbours()
+	}
+	return nil
+}
+
+// pinNeighbours takes address resolution out of the picture: a lost question or
+// answer of ARP, or of neighbour discovery, costs a second each.
+func (p *Pair) pinNeighbours() error {
+	for i, b := range p.Boxes {
+		here, err := b.end()
+		if err != nil {
+			return err
+		}
+		there, err := p.Boxes[1-i].end()
+		if err != nil {
+			return err
+		}
+		if err := b.ns.Netlink.NeighSet(&netlink.Neigh{
+			LinkIndex: here.Attrs().Index, State: netlink.NUD_PERMANENT,
+			IP: net.ParseIP(p.addressOf(p.Boxes[1-i])), HardwareAddr: there.Attrs().HardwareAddr,
+		}); err != nil {
+			return fmt.Errorf("pin the link address of %s's peer: %w", b.Serial, err)
 		}
 	}
 	return nil
@@ -89,11 +104,42 @@ func (c *Cable) Unplug() (before, after time.Time, err error) {
 	return before, time.Now(), err
 }
 
-// Plug is the reverse of Unplug.
+// Plug is the reverse of Unplug. With IPv6 it also gives back the link-local
+// address, which an interface loses when it is switched off.
 func (c *Cable) Plug() (before, after time.Time, err error) {
 	before = time.Now()
 	err = c.box.ns.Netlink.LinkSetUp(c.link)
+	if err == nil && c.box.pair.opts.IPv6 {
+		err = c.box.addAddress(c.link)
+	}
 	return before, time.Now(), err
+}
+
+// addAddress gives the end its address, unless it has it.
+func (b *Box) addAddress(l netlink.Link) error {
+	prefix := b.pair.addressOf(b) + "/30"
+	if b.pair.opts.IPv6 {
+		prefix = b.pair.addressOf(b) + "/64"
+	}
+	addr, err := netlink.ParseAddr(prefix)
+	if err != nil {
+		return fmt.Errorf("address of %s: %w", b.Serial, err)
+	}
+	if b.pair.opts.IPv6 {
+		addr.Flags = unix.IFA_F_NODAD // usable at once
+	}
+	if err := b.ns.Netlink.AddrReplace(l, addr); err != nil {
+		return fmt.Errorf("address of %s: %w", b.Serial, err)
+	}
+	return nil
+}
+
+// addressOf is the configured address of a box, without prefix length.
+func (p *Pair) addressOf(b *Box) string {
+	if b == p.Boxes[0] {
+		return p.addrs[0]
+	}
+	return p.addrs[1]
 }
 
 // Traffic are the counters of this end since the cable was made.
@@ -142,6 +188,17 @@ func (p *Pair) Drop(percent int) (before, after time.Time, err error) {
 	before = time.Now()
 	err = p.nft(rule)
 	return before, time.Now(), err
+}
+
+// DropResolution has every question and answer about link addresses dropped at both
+// ends, and nothing else: what a heartbeat that proves the peer reachable should
+// make up for (MSG_CONFIRM, arp(7)).
+func (p *Pair) DropResolution() error {
+	if _, _, err := p.Drop(0); err != nil {
+		return err
+	}
+	return p.nft("add rule netdev bench in meta protocol arp drop; " +
+		"add rule netdev bench in icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } drop")
 }
 
 // nft runs a script in both namespaces at once.

@@ -127,22 +127,13 @@ func (p *Pair) helloFrame(from, to *Box) ([]byte, error) {
 	ip[0] = 0x45
 	binary.BigEndian.PutUint16(ip[2:], uint16(ipHeader+udpHeader+len(hello)))
 	ip[8], ip[9] = 255, unix.IPPROTO_UDP // only hop limit 255 is let in
-	copy(ip[12:], p.address(from))
-	copy(ip[16:], p.address(to))
+	copy(ip[12:], netip.MustParseAddr(p.addressOf(from)).AsSlice())
+	copy(ip[16:], netip.MustParseAddr(p.addressOf(to)).AsSlice())
 	udp := ip[ipHeader:]
 	binary.BigEndian.PutUint16(udp[2:], Port)
 	binary.BigEndian.PutUint16(udp[4:], uint16(udpHeader+len(hello)))
 	// The UDP checksum stays 0: none (RFC 768).
 	return append(f, hello...), nil
-}
-
-func (p *Pair) address(b *Box) []byte {
-	for i := range p.Boxes {
-		if p.Boxes[i] == b {
-			return netip.MustParseAddr(p.addrs[i]).AsSlice()
-		}
-	}
-	return nil
 }
 
 // vary makes the frame another one.

@@ -25,6 +25,8 @@ type Options struct {
 	Multiple int           // of the interval until the peer is lost; 3
 	IPv6     bool          // link-local addresses instead of IPv4
 	Env      []string      // of the agents, in addition
+	PinARP   bool          // give both ends the other's link address, so that none is asked for
+	Discover bool          // leave the addresses out of the configuration; implies IPv6
 	Quiet    bool          // leave the local interface alone once the pair is Ready
 }
 
@@ -44,26 +46,28 @@ type Pair struct {
 	filter bool      // the nftables chain is there
 }
 
+const addressTemplate = `local_address = %q
+peer_address = %q
+`
+
 const configTemplate = `[link]
 interface = %q
-local_address = %q
-peer_address = %q
-interval = %q
+%sinterval = %q
 detect_multiplier = %d
 
 [pair]
 role = %q
 
 [identity]
-key = "%[7]s/key.pem"
-certificate = "%[7]s/certificate.pem"
-pins_file = "%[7]s/pins"
+key = "%[6]s/key.pem"
+certificate = "%[6]s/certificate.pem"
+pins_file = "%[6]s/pins"
 
 [appliance]
-root = %[7]q
+root = %[6]q
 
 [local]
-socket = "%[7]s/s.sock"
+socket = "%[6]s/s.sock"
 
 [log]
 format = "json"
@@ -77,6 +81,7 @@ func New(o Options) (p *Pair, err error) {
 	if o.Multiple == 0 {
 		o.Multiple = 3
 	}
+	o.IPv6 = o.IPv6 || o.Discover
 	p = &Pair{opts: o}
 	defer func() {
 		if err != nil {
@@ -136,12 +141,16 @@ func (p *Pair) newBox(i int) error {
 	}
 	b.client = client.New(filepath.Join(b.Dir, "s.sock"))
 	role := [2]string{"primary", "secondary"}[i]
+	addresses := ""
+	if !p.opts.Discover {
+		addresses = fmt.Sprintf(addressTemplate, p.addrs[i], p.addrs[1-i])
+	}
 	for name, text := range map[string]string{
 		"etc/socketha/serial":  b.Serial,
 		"etc/socketha/model":   "X1700B",
 		"etc/socketha/site":    "site-4711",
 		"etc/socketha/version": "25.0.22707",
-		"socketha.toml": fmt.Sprintf(configTemplate, Interface, p.addrs[i], p.addrs[1-i],
+		"socketha.toml": fmt.Sprintf(configTemplate, Interface, addresses,
 			p.opts.Interval.String(), p.opts.Multiple, role, b.Dir),
 	} {
 		if err := b.file(name, text); err != nil {

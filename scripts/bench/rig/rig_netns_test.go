@@ -6,9 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 
 	"socketha/scripts/needs"
 )
@@ -169,5 +172,49 @@ func TestFlood(t *testing.T) {
 		if err != nil || len(d.Link.Rejected) == 0 {
 			t.Errorf("from %s: rejected %v, %v", from, d.Link.Rejected, err)
 		}
+	}
+}
+
+// TestPinARP: the link addresses are known for good, on both ends.
+func TestPinARP(t *testing.T) {
+	for name, v6 := range map[string]bool{"IPv4": false, "IPv6": true} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := running(t, Options{PinARP: true, IPv6: v6})
+			for i, b := range p.Boxes {
+				l, err := b.end()
+				if err != nil {
+					t.Fatal(err)
+				}
+				all, err := b.ns.Netlink.NeighList(l.Attrs().Index, netlink.FAMILY_ALL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pinned := slices.ContainsFunc(all, func(n netlink.Neigh) bool {
+					return n.State == netlink.NUD_PERMANENT && n.IP.String() == p.addressOf(p.Boxes[1-i])
+				})
+				if !pinned {
+					t.Errorf("%s: %v", b.Serial, all)
+				}
+			}
+		})
+	}
+}
+
+// TestPlugGivesTheAddressBack: an interface that was switched off has lost its
+// link-local address.
+func TestPlugGivesTheAddressBack(t *testing.T) {
+	p, ctx := running(t, Options{IPv6: true, Interval: 100 * time.Millisecond})
+	cable, err := p.Acceptor().Cable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cable.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cable.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.WaitAlive(ctx); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"github.com/pion/dtls/v2/pkg/protocol/extension"
 	"github.com/pion/dtls/v2/pkg/protocol/handshake"
 	"github.com/pion/dtls/v2/pkg/protocol/recordlayer"
+	"golang.org/x/sys/unix"
 )
 
 func is(want int) func(int) bool { return func(v int) bool { return v == want } }
@@ -234,5 +236,30 @@ func TestStage(t *testing.T) {
 	s.end()
 	if len(order) != 2 || order[0] != 2 {
 		t.Errorf("cleanups in the order %v", order)
+	}
+}
+
+func TestLinkFlags(t *testing.T) {
+	message := func(kind uint16, flags uint32) []byte {
+		b := make([]byte, 32)
+		binary.NativeEndian.PutUint32(b, 32)
+		binary.NativeEndian.PutUint16(b[4:], kind)
+		binary.NativeEndian.PutUint32(b[24:], flags)
+		return b
+	}
+	up, down, lo := uint32(unix.IFF_UP|unix.IFF_LOWER_UP), uint32(unix.IFF_UP), uint32(unix.IFF_LOOPBACK)
+	var all []byte
+	all = append(all, message(unix.RTM_NEWLINK, up)...)
+	all = append(all, message(unix.RTM_NEWADDR, up)...)
+	all = append(all, message(unix.RTM_NEWLINK, lo)...)
+	all = append(all, message(unix.RTM_NEWLINK, down)...)
+	if got := linkFlags(all); !slices.Equal(got, []uint32{up, down}) {
+		t.Errorf("%v", got)
+	}
+	for cut := range all {
+		linkFlags(all[:cut]) // no panic
+	}
+	if got := linkFlags([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}); got != nil {
+		t.Errorf("a message without length: %v", got)
 	}
 }
