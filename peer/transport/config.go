@@ -79,6 +79,12 @@ type Config struct {
 	// is for the heartbeat session to say, long before.
 	IdleTimeout time.Duration
 
+	// RekeyAfter is how long one connection's keys are used: 1 ms to 24 h, 1 h if
+	// zero. The initiator makes a new connection after 75 to 90 % of it, or after
+	// 2^19 records in one direction, and delivers it like any other; the owner
+	// closes the old one when the new one has proven itself.
+	RekeyAfter time.Duration
+
 	// TimeFloor is the commit time of this build: certificates are judged by
 	// the later of it and the clock, so a clock at 1970 does not cut the link.
 	TimeFloor time.Time
@@ -115,6 +121,12 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if cfg.IdleTimeout < 0 {
 		return cfg, fmt.Errorf("transport: idle time-out %v is negative", cfg.IdleTimeout)
+	}
+	if cfg.RekeyAfter == 0 {
+		cfg.RekeyAfter = defaultRekey
+	}
+	if cfg.RekeyAfter < minRekey || cfg.RekeyAfter > maxRekey {
+		return cfg, fmt.Errorf("transport: new keys after %v, allowed are %v to %v", cfg.RekeyAfter, minRekey, maxRekey)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -59,6 +59,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"needs an interface", func(c *Config) { c.Local, c.Peer = ll, ll }},
 		{"flight interval 9ms, allowed are 10ms to 1s", func(c *Config) { c.FlightInterval = 9 * time.Millisecond }},
 		{"flight interval 2s, allowed are 10ms to 1s", func(c *Config) { c.FlightInterval = 2 * time.Second }},
+		{"new keys after 1µs, allowed are 1ms to 24h", func(c *Config) { c.RekeyAfter = time.Microsecond }},
 		{"idle time-out -1ns is negative", func(c *Config) { c.IdleTimeout = -1 }},
 	}
 	for _, tt := range tests {

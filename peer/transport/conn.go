@@ -46,7 +46,9 @@ func nanotime() int64 { return int64(time.Since(processStart)) }
 // plaintext phase: the peer holds the keys, so nothing else is believed.
 func (c *Conn) opened() {
 	c.wire.Establish()
-	c.unseal.Add(1)
+	if c.unseal.Add(1) == c.endpoint.wearLimit {
+		c.worn()
+	}
 	c.heard.Store(nanotime())
 }
 

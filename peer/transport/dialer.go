@@ -22,11 +22,12 @@ type dialer struct {
 
 	// Owned by run: the attempts without a result, and the number of the attempt
 	// that was asked for last.
-	active int
-	asked  uint64
-	timer  *time.Timer // for the next look at whose turn it is
-	known  map[netip.AddrPort]*candidate
-	hints  hints
+	active   int
+	asked    uint64
+	timer    *time.Timer // for the next look at whose turn it is
+	known    map[netip.AddrPort]*candidate
+	hints    hints
+	rekeying rekeying
 
 	mu      sync.Mutex
 	running []*attempt // oldest first
@@ -40,7 +41,7 @@ type attempt struct {
 	number uint64
 	addr   netip.AddrPort
 	begun  time.Time
-	hinted bool // begun for a hint
+	reason why
 	ended  bool // given up, though it may not know yet; guarded by the dialer's mu
 	stop   context.CancelCauseFunc
 	pass   func() bool
@@ -53,6 +54,15 @@ func (a *attempt) answered() bool {
 	return f != nil && f.Seen() != 0
 }
 
+// why an attempt was begun.
+type why uint8
+
+const (
+	forOwner why = iota // a connection is wanted
+	forHint
+	forRekey
+)
+
 type result struct {
 	*attempt
 	err error
@@ -61,7 +71,8 @@ type result struct {
 func newDialer(e *Endpoint) *dialer {
 	return &dialer{
 		endpoint: e, done: make(chan result), timer: stopped(), hints: newHints(),
-		known: map[netip.AddrPort]*candidate{},
+		rekeying: rekeying{timer: stopped()},
+		known:    map[netip.AddrPort]*candidate{},
 	}
 }
 
@@ -86,6 +97,7 @@ func (d *dialer) latest() uint64 {
 func (d *dialer) run(ctx context.Context) {
 	defer d.timer.Stop()
 	defer d.hints.timer.Stop()
+	defer d.rekeying.timer.Stop()
 	d.ask(ctx)
 	for {
 		d.plan(ctx)
@@ -105,6 +117,10 @@ func (d *dialer) run(ctx context.Context) {
 			d.hinted(from)
 		case <-d.hints.timer.C:
 			d.heed(ctx)
+		case <-d.rekeying.timer.C:
+			d.rekey(ctx)
+		case <-d.endpoint.wear:
+			d.rekey(ctx)
 		case r := <-d.done:
 			d.finish(r)
 		}
@@ -114,10 +130,14 @@ func (d *dialer) run(ctx context.Context) {
 // finish takes in how an attempt ended.
 func (d *dialer) finish(r result) {
 	d.active--
+	if r.reason == forRekey {
+		d.finishRekey(r)
+	}
 	if r.err != nil {
 		d.failed(r.addr, r.err)
 		return
 	}
+	d.scheduleRekey()
 	d.hurry()
 	for _, k := range d.known {
 		k.gave = 0
@@ -162,7 +182,7 @@ func (d *dialer) ask(ctx context.Context) {
 			d.giveUp(live[0])
 		}
 	}
-	d.start(ctx, peers[0], false)
+	d.start(ctx, peers[0], forOwner)
 }
 
 // restart gives up what was begun with sockets that are no good any more.
@@ -185,11 +205,11 @@ func (d *dialer) giveUp(a *attempt) {
 }
 
 // start begins an attempt in a goroutine of its own.
-func (d *dialer) start(ctx context.Context, addr netip.AddrPort, hinted bool) {
+func (d *dialer) start(ctx context.Context, addr netip.AddrPort, reason why) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	d.mu.Lock()
 	d.started++
-	a := &attempt{number: d.started, addr: addr, begun: time.Now(), hinted: hinted, stop: cancel}
+	a := &attempt{number: d.started, addr: addr, begun: time.Now(), reason: reason, stop: cancel}
 	a.pass = func() bool { return d.pass(a) }
 	d.running = append(d.running, a)
 	d.mu.Unlock()

@@ -24,6 +24,13 @@
 // Who is no candidate is not admitted; a connection lives on when its address
 // is no candidate any more.
 //
+// # New keys
+//
+// Every hour, and well before 2^20 records, the initiator makes a new connection
+// beside the one in use ([Config.RekeyAfter]). Both work until their owner closes
+// the older one. If it fails the old one stays in use, and it is tried again
+// after 1 s, doubling to a minute.
+//
 // # Hints
 //
 // Two hints bring a killed peer back faster than its silence would. Nobody

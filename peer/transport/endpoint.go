@@ -21,6 +21,7 @@ type Endpoint struct {
 	out       chan *Conn
 	redial    chan struct{}
 	rebind    chan struct{}
+	wear      chan struct{}   // capacity 1, for the dialer: a key has seen many records
 	fresh     chan struct{}   // capacity 1, for the dialer: sockets opened so far are no good
 	found     chan struct{}   // capacity 1, for the dialer: other candidates
 	poked     chan struct{}   // capacity 1, for the acceptor: other candidates
@@ -33,6 +34,8 @@ type Endpoint struct {
 	preferred netip.AddrPort // where we last connected by dialing
 	draining  bool
 	idle      chan struct{} // closed when draining and nothing is open
+
+	wearLimit uint64 // rekeyRecords; tests lower it
 
 	bypass bool // tests: no record filter
 	quiet  bool // tests: no pokes
@@ -47,18 +50,20 @@ func New(cfg Config) (*Endpoint, error) {
 		return nil, err
 	}
 	e := &Endpoint{
-		cfg:    cfg,
-		side:   sideOf(cfg.Identity, cfg.Trust),
-		net:    kernel{cfg.Interface},
-		ledger: newLedger(cfg.Log),
-		out:    make(chan *Conn, maxOpen),
-		redial: make(chan struct{}, 1),
-		rebind: make(chan struct{}, 1),
-		fresh:  make(chan struct{}, 1),
-		found:  make(chan struct{}, 1),
-		poked:  make(chan struct{}, 1),
-		hints:  make(chan netip.Addr, 1),
-		idle:   make(chan struct{}),
+		cfg:       cfg,
+		side:      sideOf(cfg.Identity, cfg.Trust),
+		net:       kernel{cfg.Interface},
+		ledger:    newLedger(cfg.Log),
+		wearLimit: rekeyRecords,
+		out:       make(chan *Conn, maxOpen),
+		redial:    make(chan struct{}, 1),
+		rebind:    make(chan struct{}, 1),
+		wear:      make(chan struct{}, 1),
+		fresh:     make(chan struct{}, 1),
+		found:     make(chan struct{}, 1),
+		poked:     make(chan struct{}, 1),
+		hints:     make(chan netip.Addr, 1),
+		idle:      make(chan struct{}),
 	}
 	b := &book{local: cfg.Local}
 	if cfg.Peer.Addr().IsValid() {

@@ -68,7 +68,11 @@ func start(ctx context.Context, c *Conn, cfg *dtls.Config) (*dtls.Conn, error) {
 func (e *Endpoint) dtlsConfig(v *verifier, c *Conn) *dtls.Config {
 	own := e.cfg.Identity.cert
 	events := suite.Events{
-		Sealed: func() { c.sealed.Add(1) },
+		Sealed: func() {
+			if c.sealed.Add(1) == e.wearLimit {
+				c.worn()
+			}
+		},
 		Opened: c.opened,
 		Forged: func() { e.ledger.count(ReasonForged) },
 	}

@@ -80,7 +80,7 @@ func (d *dialer) heed(ctx context.Context) {
 	}
 	d.limit().take(now)
 	d.endpoint.ledger.hintDials.Add(1)
-	d.start(ctx, addr, true)
+	d.start(ctx, addr, forHint)
 }
 
 // source returns the candidate at an address, the one last connected first; the
@@ -109,7 +109,7 @@ func (d *dialer) slot(now time.Time) (time.Duration, *attempt) {
 		return 0, nil
 	}
 	for _, a := range d.running {
-		if a.hinted && !a.ended {
+		if a.reason == forHint && !a.ended {
 			return max(hintSlot-now.Sub(a.begun), 0), a
 		}
 	}

@@ -322,9 +322,10 @@ func (p *testPair) connect() (initiator, acceptor *Conn, stop func()) {
 }
 
 // next returns the next connection of e.
-func next(t testing.TB, e *Endpoint) *Conn {
+func next(t testing.TB, e *Endpoint, patience ...time.Duration) *Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	limit := append(patience, time.Minute)[0]
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	select {
 	case c, ok := <-e.Conns():

@@ -39,6 +39,11 @@ type Stats struct {
 	HintsReceived uint64 // hints from the peer's address; anyone can forge one
 	HintDials     uint64 // dials begun because of a hint
 
+	// Rekeys counts the connections that we made for new keys, RekeysFailed the
+	// attempts that failed: the old connection stayed in use, and it was or will
+	// be tried again. The acceptor counts none.
+	Rekeys, RekeysFailed uint64
+
 	// LastEstablished is when the last handshake completed; zero if none did.
 	LastEstablished time.Time
 
@@ -77,6 +82,9 @@ type ledger struct {
 	hintsSent atomic.Uint64
 	peerHints atomic.Uint64
 	hintDials atomic.Uint64
+
+	rekeys      atomic.Uint64
+	rekeyFailed atomic.Uint64
 
 	mu          sync.Mutex
 	rejected    map[Reason]uint64
@@ -209,6 +217,7 @@ func (l *ledger) fill(s *Stats) {
 	s.Established, s.LastEstablished = l.established, l.last
 	s.SocketError, s.HintSocketError = l.socketError, l.hintError
 	l.mu.Unlock()
+	s.Rekeys, s.RekeysFailed = l.rekeys.Load(), l.rekeyFailed.Load()
 	s.Hints, s.Dials = l.hints.Load(), l.dials.Load()
 	s.HintsSent, s.HintsReceived, s.HintDials = l.hintsSent.Load(), l.peerHints.Load(), l.hintDials.Load()
 	l.records.Each(func(reason string, n uint64) { s.Rejected[Reason(reason)] = n })

@@ -70,7 +70,7 @@ func (d *dialer) plan(ctx context.Context) {
 			k.gave = min(k.gave+1, maxPatience)
 		}
 	}
-	d.start(ctx, addr, false)
+	d.start(ctx, addr, forOwner)
 	d.timer.Reset(rotateAfter) // for another candidate, if there is one
 }
 

@@ -1,0 +1,146 @@
+package transport
+
+import (
+	"net/netip"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestRekey changes the keys every few milliseconds while both ends talk: no
+// message is lost, and connections and goroutines do not grow.
+func TestRekey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, func(a, b *Config) { a.RekeyAfter, b.RekeyAfter = 5*time.Millisecond, 5*time.Millisecond })
+		stopB := run(t, p.acceptor)
+		synctest.Wait()
+		stopA := run(t, p.initiator)
+		a, b := own(p.initiator, 2*time.Millisecond), own(p.acceptor, 2*time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
+		const messages = 2000
+		converse(t, a, b, messages, time.Millisecond, time.Sleep)
+		s := p.initiator.Stats()
+		if s.Rekeys < messages/6 || s.Rekeys > messages/3 || s.RekeysFailed != 0 || s.Rejected[ReasonConnEvicted] != 0 {
+			t.Errorf("%d key changes in 2 s, stats %+v", s.Rekeys, s)
+		}
+		if n := p.acceptor.Stats().Rekeys; n != 0 {
+			t.Errorf("the acceptor counts %d key changes", n)
+		}
+		for _, o := range []*owner{a, b} {
+			if _, most := o.count(); most > 3 {
+				t.Errorf("%d connections at once", most)
+			}
+			if o.ended != 0 && o == a {
+				t.Logf("%d closed by the peer first", o.ended)
+			}
+			o.closeAll()
+		}
+		stopA()
+		stopB()
+	})
+}
+
+// TestRekeyHourly is the default: a little before every hour, and never late.
+func TestRekeyHourly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, func(a, b *Config) { a.IdleTimeout, b.IdleTimeout = 3*time.Hour, 3*time.Hour })
+		a, b, _ := p.connect()
+		for range 5 {
+			begun := time.Now()
+			a2, b2 := next(t, p.initiator, 2*time.Hour), next(t, p.acceptor)
+			if took := time.Since(begun); took < 45*time.Minute || took > 54*time.Minute {
+				t.Errorf("new keys after %v", took)
+			}
+			say(t, a, b, "old")
+			say(t, a2, b2, "new")
+			_, _ = a.Close(), b.Close()
+			a, b = a2, b2
+		}
+	})
+}
+
+// TestRekeyByRecords changes the keys by the number of records, in whichever
+// direction they go, once for each connection.
+func TestRekeyByRecords(t *testing.T) {
+	for _, initiatorTalks := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t, nil)
+			p.initiator.wearLimit, p.acceptor.wearLimit = 100, 100
+			a, b, _ := p.connect()
+			from, to := b, a
+			if initiatorTalks {
+				from, to = a, b
+			}
+			for range 300 {
+				say(t, from, to, "x")
+			}
+			synctest.Wait()
+			if s := p.initiator.Stats(); s.Rekeys != 1 || s.Open != 2 {
+				t.Errorf("%d key changes, %d open", s.Rekeys, s.Open)
+			}
+		})
+	}
+}
+
+// TestRekeyFails leaves the connection in use alone, is counted, and is tried
+// again until it succeeds.
+func TestRekeyFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, func(a, _ *Config) { a.RekeyAfter = 10 * time.Second })
+		a, b, _ := p.connect()
+		p.net.mu.Lock()
+		p.net.carry = func(_, _ netip.AddrPort, m []byte) []time.Duration {
+			if m[0] == 22 { // no handshake gets through
+				return nil
+			}
+			return []time.Duration{0}
+		}
+		p.net.mu.Unlock()
+		for range 60 {
+			time.Sleep(time.Second)
+			say(t, a, b, "still here")
+		}
+		s := p.initiator.Stats()
+		if s.RekeysFailed < 3 || s.RekeysFailed > 8 || s.Rekeys != 0 || s.Open != 1 || s.Dials > 10 {
+			t.Errorf("stats %+v", s)
+		}
+		p.net.mu.Lock()
+		p.net.carry = nil
+		p.net.mu.Unlock()
+		a2, b2 := next(t, p.initiator), next(t, p.acceptor)
+		say(t, a2, b2, "new")
+		say(t, a, b, "old")
+	})
+}
+
+// TestRekeyOnLoopback does it over real sockets for two seconds.
+func TestRekeyOnLoopback(t *testing.T) {
+	initiator, acceptor := loopback(t, false)
+	initiator.cfg.RekeyAfter = 100 * time.Millisecond
+	files := descriptors(t)
+	stopB, stopA := run(t, acceptor), run(t, initiator)
+	a, b := own(initiator, 20*time.Millisecond), own(acceptor, 20*time.Millisecond)
+	wait := func(d time.Duration) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		<-timer.C
+	}
+	for s := initiator.Stats(); s.Open == 0 || acceptor.Stats().Open == 0; s = initiator.Stats() {
+		wait(time.Millisecond)
+	}
+	wait(50 * time.Millisecond)
+	goroutines := runtime.NumGoroutine()
+	converse(t, a, b, 400, 5*time.Millisecond, wait)
+	s := initiator.Stats()
+	if s.Rekeys < 10 || s.RekeysFailed != 0 || s.Rejected[ReasonConnEvicted] != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	settles(t, "goroutines", goroutines, runtime.NumGoroutine)
+	t.Logf("%d key changes in 2 s", s.Rekeys)
+	a.closeAll()
+	b.closeAll()
+	stopA()
+	stopB()
+	settles(t, "descriptors", files, func() int { return descriptors(t) })
+}
