@@ -1,111 +1,83 @@
 package journal
 
 import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"socketha/peer"
 )
 
-// The structures on flash. Keys are never given another meaning or type; new ones
-// are added. A text is a number: its place in the table of texts, from 1, so that
-// a reason said 256 times takes its bytes once. 0 is the empty text.
+// The structures on flash. Names are never given another meaning or type, nor do
+// two differ in case only; new ones are added. A text is a number: its place in the table of
+// texts, from 1, so that a reason said 256 times takes its bytes once. 0 is the empty text.
 type (
 	text uint32
 
-	stateRecord struct {
-		Epoch       uint64             `cbor:"1,keyasint,omitempty"`
-		Texts       []string           `cbor:"2,keyasint,omitempty"`
-		Peer        peerRecord         `cbor:"3,keyasint,omitempty"`
-		Transitions []transitionRecord `cbor:"4,keyasint,omitempty"` // oldest first
-		Alarm       []byte             `cbor:"5,keyasint,omitempty"`
-		AlarmAt     momentRecord       `cbor:"6,keyasint,omitempty"`
-		Upgrade     declarationRecord  `cbor:"7,keyasint,omitempty"`
-		Failover    declarationRecord  `cbor:"8,keyasint,omitempty"`
-	}
+	// moment is the wall time in ms since 1970 (0: not known), the time since boot
+	// in ms, and the text that names the boot.
+	moment [3]int64
 
-	momentRecord struct {
-		Wall int64 `cbor:"1,keyasint,omitempty"` // ms since 1970, 0: not known
-		Boot int64 `cbor:"2,keyasint,omitempty"` // ms
-		ID   text  `cbor:"3,keyasint,omitempty"` // 16 bytes
+	// view is readiness and compatibility.
+	view [2]uint
+
+	stateRecord struct {
+		Epoch       uint64             `json:"epoch,omitzero"`
+		Texts       []string           `json:"texts,omitempty"`
+		Peer        peerRecord         `json:"peer,omitzero"`
+		Transitions []transitionRecord `json:"transitions,omitempty"` // oldest first
+		Alarm       []byte             `json:"alarm,omitempty"`
+		AlarmAt     moment             `json:"alarm_at,omitzero"`
+		Upgrade     declarationRecord  `json:"upgrade,omitzero"`
+		Failover    declarationRecord  `json:"failover,omitzero"`
 	}
 
 	peerRecord struct {
-		Serial        text         `cbor:"1,keyasint,omitempty"`
-		Model         text         `cbor:"2,keyasint,omitempty"`
-		Site          text         `cbor:"3,keyasint,omitempty"`
-		AgentVersion  text         `cbor:"4,keyasint,omitempty"`
-		Catalog       []byte       `cbor:"5,keyasint,omitempty"`
-		Key           []byte       `cbor:"6,keyasint,omitempty"`
-		Version       text         `cbor:"7,keyasint,omitempty"`
-		Role          uint8        `cbor:"8,keyasint,omitempty"`
-		HAState       uint8        `cbor:"9,keyasint,omitempty"`
-		Upstream      uint8        `cbor:"10,keyasint,omitempty"`
-		Readiness     uint8        `cbor:"11,keyasint,omitempty"`
-		Compatibility uint8        `cbor:"12,keyasint,omitempty"`
-		ProtocolMin   uint8        `cbor:"13,keyasint,omitempty"`
-		ProtocolMax   uint8        `cbor:"14,keyasint,omitempty"`
-		Capabilities  []byte       `cbor:"15,keyasint,omitempty"`
-		Count         uint32       `cbor:"16,keyasint,omitempty"`
-		LastHeard     momentRecord `cbor:"17,keyasint,omitempty"`
-	}
-
-	viewRecord struct {
-		Readiness     uint8 `cbor:"1,keyasint,omitempty"`
-		Compatibility uint8 `cbor:"2,keyasint,omitempty"`
+		Serial       text    `json:"serial,omitzero"`
+		Model        text    `json:"model,omitzero"`
+		Site         text    `json:"site,omitzero"`
+		AgentVersion text    `json:"agent_version,omitzero"`
+		Catalog      hexText `json:"catalog,omitempty"`
+		Key          hexText `json:"key,omitempty"`
+		Version      text    `json:"version,omitzero"`
+		Role         uint    `json:"role,omitzero"`
+		HAState      uint    `json:"ha_state,omitzero"`
+		Upstream     uint    `json:"upstream,omitzero"`
+		View         view    `json:"view,omitzero"`
+		Protocol     [2]uint `json:"protocol,omitzero"` // lowest, highest
+		Capabilities hexText `json:"capabilities,omitempty"`
+		Count        uint32  `json:"count,omitzero"`
+		LastHeard    moment  `json:"last_heard,omitzero"`
 	}
 
 	transitionRecord struct {
-		At      momentRecord `cbor:"1,keyasint,omitempty"`
-		From    viewRecord   `cbor:"2,keyasint,omitempty"`
-		To      viewRecord   `cbor:"3,keyasint,omitempty"`
-		Lasted  int64        `cbor:"4,keyasint,omitempty"` // ms
-		Reasons []text       `cbor:"5,keyasint,omitempty"`
-		Local   text         `cbor:"6,keyasint,omitempty"`
-		Peer    text         `cbor:"7,keyasint,omitempty"`
+		At      moment `json:"t"`
+		From    view   `json:"f,omitzero"`
+		To      view   `json:"g,omitzero"`
+		Lasted  int64  `json:"d,omitzero"` // ms
+		Reasons []text `json:"r,omitempty"`
+		Local   text   `json:"l,omitzero"`
+		Peer    text   `json:"p,omitzero"`
 	}
 
 	declarationRecord struct {
-		Phase  uint8        `cbor:"1,keyasint,omitempty"`
-		Target text         `cbor:"2,keyasint,omitempty"`
-		Begun  momentRecord `cbor:"3,keyasint,omitempty"`
-		Ended  momentRecord `cbor:"4,keyasint,omitempty"`
+		Phase  uint   `json:"phase,omitzero"`
+		Target text   `json:"target,omitzero"`
+		Begun  moment `json:"begun,omitzero"`
+		Ended  moment `json:"ended,omitzero"`
 	}
+
+	hexText = string // bytes in hex digits; empty if all are zero
 )
-
-// Texts are byte strings: a version file may hold bytes that are no UTF-8.
-var encoding = func() cbor.EncMode {
-	mode, err := cbor.EncOptions{Sort: cbor.SortCoreDeterministic, String: cbor.StringToByteString}.EncMode()
-	if err != nil {
-		panic(err) // the options are constants
-	}
-	return mode
-}()
-
-// The limits leave room for what a newer agent may add; maxRead bounds the whole.
-var decoding = func() cbor.DecMode {
-	mode, err := cbor.DecOptions{
-		DupMapKey:          cbor.DupMapKeyEnforcedAPF,
-		IndefLength:        cbor.IndefLengthForbidden,
-		MaxNestedLevels:    16,
-		MaxArrayElements:   1 << 16,
-		MaxMapPairs:        1 << 12,
-		ByteStringToString: cbor.ByteStringToStringAllowed,
-	}.DecMode()
-	if err != nil {
-		panic(err) // the options are constants
-	}
-	return mode
-}()
 
 // encode returns a state in at most MaxFile-headerSize bytes: of one too large the
 // oldest transitions are left out. s must be bounded.
 func encode(s *State) ([]byte, error) {
 	transitions := s.Transitions
 	for {
-		b, err := encoding.Marshal(record(s, transitions))
+		b, err := json.Marshal(record(s, transitions))
 		if err != nil {
 			return nil, fmt.Errorf("encoding the state: %w", err)
 		}
@@ -156,14 +128,12 @@ func (t *textTable) add(s string) text {
 	return n
 }
 
-func (t *textTable) moment(m Moment) momentRecord {
-	r := momentRecord{Boot: m.Boot.Milliseconds()}
+func (t *textTable) moment(m Moment) moment {
+	r := moment{1: m.Boot.Milliseconds()}
 	if !m.Wall.IsZero() {
-		r.Wall = m.Wall.UnixMilli()
+		r[0] = m.Wall.UnixMilli()
 	}
-	if m.BootID != (BootID{}) {
-		r.ID = t.add(string(m.BootID[:]))
-	}
+	r[2] = int64(t.add(toHex(m.BootID[:])))
 	return r
 }
 
@@ -171,13 +141,13 @@ func (t *textTable) peer(p *Peer) peerRecord {
 	return peerRecord{
 		Serial: t.add(p.Facts.Serial), Model: t.add(p.Facts.Model), Site: t.add(p.Facts.Site),
 		AgentVersion: t.add(p.Facts.AgentVersion),
-		Catalog:      unlessZero(p.Facts.Catalog[:]),
-		Key:          unlessZero(p.Key[:]),
+		Catalog:      toHex(p.Facts.Catalog[:]),
+		Key:          toHex(p.Key[:]),
 		Version:      t.add(p.Version),
-		Role:         uint8(p.Role), HAState: uint8(p.HAState), Upstream: uint8(p.Upstream),
-		Readiness: uint8(p.Readiness), Compatibility: uint8(p.Compatibility),
-		ProtocolMin: p.Protocol.Min, ProtocolMax: p.Protocol.Max,
-		Capabilities: unlessZero(p.Capabilities[:]), Count: p.Count,
+		Role:         uint(p.Role), HAState: uint(p.HAState), Upstream: uint(p.Upstream),
+		View:         view{uint(p.Readiness), uint(p.Compatibility)},
+		Protocol:     [2]uint{uint(p.Protocol.Min), uint(p.Protocol.Max)},
+		Capabilities: toHex(p.Capabilities[:]), Count: p.Count,
 		LastHeard: t.moment(p.LastHeard),
 	}
 }
@@ -185,8 +155,8 @@ func (t *textTable) peer(p *Peer) peerRecord {
 func (t *textTable) transition(tr *Transition) transitionRecord {
 	r := transitionRecord{
 		At:     t.moment(tr.At),
-		From:   viewRecord{uint8(tr.From.Readiness), uint8(tr.From.Compatibility)},
-		To:     viewRecord{uint8(tr.To.Readiness), uint8(tr.To.Compatibility)},
+		From:   view{uint(tr.From.Readiness), uint(tr.From.Compatibility)},
+		To:     view{uint(tr.To.Readiness), uint(tr.To.Compatibility)},
 		Lasted: tr.Lasted.Milliseconds(),
 		Local:  t.add(tr.Local), Peer: t.add(tr.Peer),
 	}
@@ -198,25 +168,29 @@ func (t *textTable) transition(tr *Transition) transitionRecord {
 
 func (t *textTable) declaration(d Declaration) declarationRecord {
 	return declarationRecord{
-		Phase: uint8(d.Phase), Target: t.add(d.Target), Begun: t.moment(d.Begun), Ended: t.moment(d.Ended),
+		Phase: uint(d.Phase), Target: t.add(d.Target), Begun: t.moment(d.Begun), Ended: t.moment(d.Ended),
 	}
 }
 
-// unlessZero copies, because the array it is a slice of belongs to somebody else.
-func unlessZero(b []byte) []byte {
-	for _, c := range b {
-		if c != 0 {
-			return append([]byte(nil), b...)
-		}
+func toHex(b []byte) hexText {
+	if bytes.Count(b, []byte{0}) == len(b) {
+		return ""
 	}
-	return nil
+	return hex.EncodeToString(b)
+}
+
+// fromHex fills all of b, or none of it.
+func fromHex(b []byte, s hexText) {
+	if decoded, err := hex.DecodeString(s); err == nil && len(decoded) == len(b) {
+		copy(b, decoded)
+	}
 }
 
 // decode reads a state. What it does not know is ignored, and a number that
 // names nothing means unknown: only bytes that are no state at all are an error.
 func decode(b []byte) (State, error) {
 	var r stateRecord
-	if err := decoding.Unmarshal(b, &r); err != nil {
+	if err := json.Unmarshal(b, &r); err != nil {
 		return State{}, fmt.Errorf("not a state: %w", err)
 	}
 	t := texts(r.Texts)
@@ -247,35 +221,36 @@ func (t texts) at(n text) string {
 	return t[n-1]
 }
 
-func (t texts) moment(r momentRecord) Moment {
-	m := Moment{Boot: milliseconds(r.Boot)}
-	if r.Wall != 0 {
-		m.Wall = time.UnixMilli(r.Wall).UTC()
+func (t texts) moment(r moment) Moment {
+	m := Moment{Boot: milliseconds(r[1])}
+	if r[0] != 0 {
+		m.Wall = time.UnixMilli(r[0]).UTC()
 	}
-	if id := t.at(r.ID); len(id) == len(m.BootID) {
-		copy(m.BootID[:], id)
+	if r[2] > 0 && r[2] <= int64(len(t)) {
+		fromHex(m.BootID[:], t.at(text(r[2])))
 	}
 	return m
 }
 
 func (t texts) peer(r *peerRecord) Peer {
+	v := r.View.view()
 	p := Peer{
 		Facts: peer.Facts{
 			Serial: t.at(r.Serial), Model: t.at(r.Model), Site: t.at(r.Site), AgentVersion: t.at(r.AgentVersion),
 		},
 		Version:       t.at(r.Version),
-		Role:          known(peer.Role(r.Role), peer.RoleSecondary),
-		HAState:       known(peer.HAState(r.HAState), peer.HAStandby),
-		Upstream:      known(peer.UpstreamState(r.Upstream), peer.UpstreamDisconnected),
-		Readiness:     known(peer.Readiness(r.Readiness), peer.Ready),
-		Compatibility: known(peer.Compatibility(r.Compatibility), peer.Incompatible),
-		Protocol:      peer.ProtocolRange{Min: r.ProtocolMin, Max: r.ProtocolMax},
+		Role:          known(r.Role, peer.RoleSecondary),
+		HAState:       known(r.HAState, peer.HAStandby),
+		Upstream:      known(r.Upstream, peer.UpstreamDisconnected),
+		Readiness:     v.Readiness,
+		Compatibility: v.Compatibility,
+		Protocol:      peer.ProtocolRange{Min: known(r.Protocol[0], uint8(255)), Max: known(r.Protocol[1], uint8(255))},
 		Count:         r.Count,
 		LastHeard:     t.moment(r.LastHeard),
 	}
-	copy(p.Facts.Catalog[:], r.Catalog)
-	copy(p.Key[:], r.Key)
-	copy(p.Capabilities[:], r.Capabilities)
+	fromHex(p.Facts.Catalog[:], r.Catalog)
+	fromHex(p.Key[:], r.Key)
+	fromHex(p.Capabilities[:], r.Capabilities)
 	return p
 }
 
@@ -290,26 +265,24 @@ func (t texts) transition(r *transitionRecord) Transition {
 	return tr
 }
 
-func (r viewRecord) view() View {
-	return View{
-		Readiness:     known(peer.Readiness(r.Readiness), peer.Ready),
-		Compatibility: known(peer.Compatibility(r.Compatibility), peer.Incompatible),
-	}
+func (r view) view() View {
+	return View{Readiness: known(r[0], peer.Ready), Compatibility: known(r[1], peer.Incompatible)}
 }
 
 func (t texts) declaration(r declarationRecord) Declaration {
 	return Declaration{
-		Phase: known(Phase(r.Phase), numPhases-1), Target: t.at(r.Target),
+		Phase: known(r.Phase, numPhases-1), Target: t.at(r.Target),
 		Begun: t.moment(r.Begun), Ended: t.moment(r.Ended),
 	}
 }
 
-// known returns v, or unknown if a newer agent has a word that this one has not.
-func known[T ~uint8](v, last T) T {
-	if v > last {
+// known returns the word of a number, or unknown if a newer agent has a word that
+// this one has not.
+func known[T ~uint8](n uint, last T) T {
+	if n > uint(last) {
 		return 0
 	}
-	return v
+	return T(n)
 }
 
 // milliseconds returns a time that is in range; 0 for any other.

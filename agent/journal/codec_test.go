@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -46,7 +46,7 @@ func sample() State {
 		At: at(0), From: View{peer.Ready, peer.Compatible}, To: View{peer.NotReady, peer.Incompatible}, Lasted: time.Minute,
 		Reasons: []string{"HA_NOT_READY_INCOMPATIBLE_MAJOR_SOCKET_VERSIONS"}, Local: "18.3.3", Peer: "15.0.2",
 	})
-	s.Add(Transition{At: Moment{Wall: wall, Boot: time.Second, BootID: bootB}, Local: "\xff no UTF-8"})
+	s.Add(Transition{At: Moment{Wall: wall, Boot: time.Second, BootID: bootB}, Local: "?<é>\u2028"})
 	return s
 }
 
@@ -163,8 +163,8 @@ func TestBytesPerDay(t *testing.T) {
 		state *State
 		most  int
 	}{
-		{"few transitions", full(4), 950},
-		{"all transitions", full(MaxTransitions), 13_000},
+		{"few transitions", full(4), 1_600},
+		{"all transitions", full(MaxTransitions), 25_000},
 		{"the bound", bounded, MaxFile},
 	} {
 		size := len(seal(1, mustEncode(t, c.state)))
@@ -205,16 +205,18 @@ func TestGolden(t *testing.T) {
 // that have no name yet; only what asks for a newer reader is refused.
 func TestNewerAgent(t *testing.T) {
 	s := sample()
-	var tree map[int]any
-	if err := cbor.Unmarshal(mustEncode(t, &s), &tree); err != nil {
+	var tree map[string]any
+	if err := json.Unmarshal(mustEncode(t, &s), &tree); err != nil {
 		t.Fatal(err)
 	}
-	tree[99] = map[string]any{"new": []any{1, "two", []byte{3}, cbor.Tag{Number: 1, Content: 4}}}
-	tree[3].(map[any]any)[uint64(99)] = "new"
-	tree[3].(map[any]any)[uint64(8)] = 200 // a role
-	tree[7].(map[any]any)[uint64(1)] = 201 // a phase
-	tree[7].(map[any]any)[uint64(2)] = 999 // a text
-	b, err := cbor.Marshal(tree)
+	tree["new"] = map[string]any{"new": []any{1, "two", nil, 3.5, true}}
+	peerTree, upgrade := tree["peer"].(map[string]any), tree["upgrade"].(map[string]any)
+	peerTree["new"] = "new"
+	peerTree["role"] = 70_000
+	upgrade["phase"] = 201
+	upgrade["target"] = 999
+	upgrade["begun"] = append(upgrade["begun"].([]any), 4) // one more element
+	b, err := json.Marshal(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,4 +288,16 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%v: % x\n% x", err, b, twice)
 		}
 	})
+}
+
+// TestOddValues: what no agent writes becomes "not known", not something else.
+func TestOddValues(t *testing.T) {
+	s := decoded(t, []byte(`{"texts":["0102","x"],
+		"peer":{"key":"0102","catalog":"zz","last_heard":[0,-5,1]},
+		"upgrade":{"begun":[0,9223372036854775807,-1],"target":2},
+		"transitions":[{"t":[0,0,3],"d":-1,"f":[9,9],"r":[0,7,2]}]}`))
+	want := State{Upgrade: Declaration{Target: "x"}, Transitions: []Transition{{Reasons: []string{"", "", "x"}}}}
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -16,7 +16,7 @@ import (
 //	8   8  sequence: the higher one is the newer
 //	16  4  length of the state in bytes
 //	20  4  CRC32C (RFC 3720 appendix B.4) of all the rest
-//	24     the state in CBOR, see codec.go
+//	24     the state in JSON, see codec.go
 const (
 	magic      = "hajl"
 	format     = 1

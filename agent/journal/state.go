@@ -2,6 +2,7 @@ package journal
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"socketha/peer"
@@ -134,8 +135,8 @@ func (s *State) bound() (refused bool) {
 
 func (t *Transition) bounded() bool {
 	return t.At == t.At.kept() && t.Lasted == t.Lasted.Truncate(time.Millisecond) && t.Lasted >= 0 &&
-		len(t.Local) <= peer.MaxVersion && len(t.Peer) <= peer.MaxVersion && len(t.Reasons) <= MaxReasons &&
-		!slices.ContainsFunc(t.Reasons, func(r string) bool { return len(r) > MaxReason })
+		t.Local == cut(t.Local, peer.MaxVersion) && t.Peer == cut(t.Peer, peer.MaxVersion) && len(t.Reasons) <= MaxReasons &&
+		!slices.ContainsFunc(t.Reasons, func(r string) bool { return r != cut(r, MaxReason) })
 }
 
 func (t *Transition) bound() {
@@ -161,5 +162,5 @@ func (d *Declaration) bound() {
 	d.Begun, d.Ended = d.Begun.kept(), d.Ended.kept()
 }
 
-// cut keeps bytes, not runes: whoever shows the text escapes it.
-func cut(s string, n int) string { return s[:min(len(s), n)] }
+// cut returns at most n bytes of s. What is no UTF-8, or cut through, is shown as "?".
+func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)], "?") }
