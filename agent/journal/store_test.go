@@ -137,9 +137,13 @@ func files(t *testing.T) (disk *memory, newest, older string) {
 // TestDamageAtEveryByte cuts the newest file at every length, and changes every byte of it.
 // The other generation stands; the damaged one is set aside as it was.
 func TestDamageAtEveryByte(t *testing.T) {
-	_, newest, older := files(t)
+	whole, newest, older := files(t)
+	next := mustEncode(t, numbered(9))
 	damage := func(what string, change func([]byte) []byte) {
-		disk, _, _ := files(t)
+		disk := newMemory()
+		for name, f := range whole.names {
+			disk.names[name] = &inode{data: slices.Clone(f.data)}
+		}
 		bad := change(disk.names[newest].data)
 		disk.names[newest].data = bad
 		s := &store{disk: disk}
@@ -150,15 +154,14 @@ func TestDamageAtEveryByte(t *testing.T) {
 		if kept := disk.names[f.damaged[0].Kept]; kept == nil || !bytes.Equal(kept.data, bad) || disk.names[newest] != nil {
 			t.Fatalf("%s: not set aside: %v", what, f.damaged)
 		}
-		if _, err := s.write(mustEncode(t, numbered(9))); err != nil {
+		if _, err := s.write(next); err != nil {
 			t.Fatal(err)
 		}
 		if again := (&store{disk: disk}).load(); again.state.Epoch != 9 || len(again.damaged) > 0 || again.lost {
 			t.Fatalf("%s: next start %+v", what, again)
 		}
 	}
-	disk, _, _ := files(t)
-	for i := range disk.names[newest].data {
+	for i := range whole.names[newest].data {
 		damage(fmt.Sprintf("cut at %d", i), func(b []byte) []byte { return b[:i] })
 		damage(fmt.Sprintf("byte %d", i), func(b []byte) []byte { b[i] ^= 1 << (i % 8); return b })
 		damage(fmt.Sprintf("zeros from %d", i), func(b []byte) []byte { clear(b[i:]); b[len(b)-1] ^= 0xFF; return b })
