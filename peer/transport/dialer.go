@@ -146,9 +146,12 @@ func (d *dialer) finish(r result) {
 
 // redialLimit is the longest delay after a failure.
 func redialLimit(err error) time.Duration {
-	if r, ok := errors.AsType[*rejection](err); ok &&
-		r.reason != ReasonHandshakeTimeout && r.reason != ReasonHandshakeFailed {
-		return maxRedialRefused
+	if r, ok := errors.AsType[*rejection](err); ok {
+		switch r.reason {
+		case ReasonHandshakeTimeout, ReasonHandshakeFailed, ReasonKeyUnproven: // anyone can cause these
+		default:
+			return maxRedialRefused
+		}
 	}
 	return maxRedial
 }

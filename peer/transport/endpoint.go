@@ -157,7 +157,7 @@ func (e *Endpoint) Side() Side { return e.side }
 // Stats returns the counters and findings so far.
 func (e *Endpoint) Stats() Stats {
 	b := e.addresses()
-	s := Stats{Side: e.side, Local: b.local, Peers: slices.Clone(b.peers), Waiting: b.waiting()}
+	s := Stats{Side: e.side, Local: b.local, Peers: slices.Clone(b.peers), Waiting: b.waiting(), OwnExpires: e.cfg.Identity.leaf.NotAfter}
 	e.ledger.fill(&s)
 	e.mu.Lock()
 	s.Open = len(e.open)
@@ -196,7 +196,7 @@ func (e *Endpoint) deliver(c *Conn) {
 		default:
 		}
 	}
-	e.ledger.establish()
+	e.ledger.establish(c.who)
 	e.out <- c
 	e.mu.Unlock()
 	e.cfg.Log.Info("peer connected", "serial", show(c.who.Serial), "fingerprint", c.who.Fingerprint.String(),

@@ -125,7 +125,9 @@ type verifier struct {
 	superseded bool
 }
 
-// verify is called with the proof that the peer holds the key.
+// verify is called when the peer has proven that it holds the key: pion checks
+// the signature of ServerKeyExchange or CertificateVerify first. So whoever shows
+// a certificate that it only overheard makes no finding (TestStolenCertificate).
 func (v *verifier) verify(raw [][]byte) error {
 	e := v.endpoint
 	v.who, v.refusal = e.cfg.Trust.judge(e.cfg.Identity, raw, e.certificateTime())
@@ -171,6 +173,8 @@ func (e *Endpoint) refused(ctx context.Context, raw net.Conn, v *verifier, filte
 		reason = ReasonRefusedByPeer
 	case noClientCertificate(err):
 		reason = ReasonNoCertificate
+	case keyUnproven(err):
+		reason = ReasonKeyUnproven
 	}
 	remote := addrPort(raw.RemoteAddr())
 	e.ledger.reject(reason, remote, v.who, err)
@@ -195,6 +199,12 @@ func (r *rejection) Unwrap() error { return r.err }
 // raised before VerifyConnection is asked.
 func noClientCertificate(err error) bool {
 	return strings.Contains(err.Error(), "server required client verification, but got none")
+}
+
+// keyUnproven recognizes another: a signature that the certificate's key did not
+// make.
+func keyUnproven(err error) bool {
+	return strings.Contains(err.Error(), "expected and actual key signature do not match")
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -7,6 +7,7 @@ type Reason string
 // Reasons that concern who the peer is. Each is counted once per handshake.
 const (
 	ReasonNoCertificate  Reason = "no_certificate"  // it showed none
+	ReasonKeyUnproven    Reason = "key_unproven"    // it showed a certificate without holding the key
 	ReasonBadCertificate Reason = "bad_certificate" // unreadable, not P-256, or no one serialNumber
 	ReasonOwnKey         Reason = "own_key"         // it holds our own key: a cloned appliance
 	ReasonOwnSerial      Reason = "own_serial"      // trusted, but it carries our serial

@@ -47,6 +47,10 @@ type Stats struct {
 	// LastEstablished is when the last handshake completed; zero if none did.
 	LastEstablished time.Time
 
+	// OwnExpires is the end of our own certificate, PeerExpires that of the peer
+	// connected last; zero if none was.
+	OwnExpires, PeerExpires time.Time
+
 	// Rejected counts what was refused, by reason. Reasons that never occurred
 	// are absent.
 	Rejected map[Reason]uint64
@@ -93,6 +97,7 @@ type ledger struct {
 	replaced    *Finding
 	established uint64
 	last        time.Time
+	expires     time.Time // of the peer's certificate
 	socketError string
 	hintError   string
 }
@@ -167,9 +172,10 @@ func (l *ledger) find(kind findingKind, f Finding) {
 	}
 }
 
-func (l *ledger) establish() {
+func (l *ledger) establish(who peerIdentity) {
 	l.mu.Lock()
 	l.established++
+	l.expires = who.Expires
 	l.last = time.Now()
 	l.mu.Unlock()
 	l.notify()
@@ -214,7 +220,7 @@ func (l *ledger) fill(s *Stats) {
 	l.mu.Lock()
 	s.Rejected = maps.Clone(l.rejected)
 	s.IdentityConflict, s.PeerReplaced = clone(l.conflict), clone(l.replaced)
-	s.Established, s.LastEstablished = l.established, l.last
+	s.Established, s.LastEstablished, s.PeerExpires = l.established, l.last, l.expires
 	s.SocketError, s.HintSocketError = l.socketError, l.hintError
 	l.mu.Unlock()
 	s.Rekeys, s.RekeysFailed = l.rekeys.Load(), l.rekeyFailed.Load()
