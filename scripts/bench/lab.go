@@ -44,6 +44,7 @@ type lab struct {
 	pinARP   bool     // no address resolution on the cable
 	discover bool     // no addresses in the configuration
 	verbose  bool
+	slow     map[string]slowest
 }
 
 // pair makes a pair and starts both agents.

@@ -216,6 +216,7 @@ func perform(ctx context.Context, o *options, e *experiment, file string) *resul
 	}
 	fmt.Printf("\n%s — %s (%s)\n", e.name, e.title, l.plan)
 	l.seal(e.run(ctx, l))
+	l.tell()
 	return l.result
 }
 

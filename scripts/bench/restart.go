@@ -59,7 +59,7 @@ func (l *lab) oneRestart(ctx context.Context, p *rig.Pair, side, name string, ga
 			return err
 		}
 		theirs, ours, documents := survivor.Log.Mark(), b.Log.Mark(), survivor.Status.Mark()
-		begun, _, err := b.Start()
+		begun, made, err := b.Start()
 		if err != nil {
 			return err
 		}
@@ -67,16 +67,19 @@ func (l *lab) oneRestart(ctx context.Context, p *rig.Pair, side, name string, ga
 		if err != nil {
 			return fmt.Errorf("%w%w", err, p.LastWords())
 		}
-		l.took(name+": exec → session back on the survivor", &goal{P95: new(50.0)}, back.Seen.Sub(begun))
 		up, err := b.Log.Wait(ctx, ours, "session up on the restarted", rig.SessionUp)
 		if err != nil {
 			return fmt.Errorf("%w%w", err, p.LastWords())
 		}
-		l.took(name+":   session up on the restarted", nil, up.Seen.Sub(begun))
-		if ready, err := survivor.Status.Wait(ctx, documents, "", rig.Ready); err == nil {
-			l.took(name+":   Ready at a client of the survivor", nil, ready.Seen.Sub(begun))
+		ready, err := survivor.Status.Wait(ctx, documents, "ready", rig.Ready)
+		if err != nil || l.blurred(begun, made) {
+			return err
 		}
+		l.took(name+": exec → session back on the survivor", &goal{P95: new(50.0)}, back.Seen.Sub(begun))
+		l.took(name+":   session up on the restarted", nil, up.Seen.Sub(begun))
+		l.took(name+":   Ready at a client of the survivor", nil, ready.Seen.Sub(begun))
 		l.handshakes(survivor.Log.Since(theirs), name, begun, back)
+		l.timeline(name, back.Seen.Sub(begun), begun, p, map[*rig.Box]int{survivor: theirs, b: ours})
 		return nil
 	})
 }

@@ -44,7 +44,7 @@ func (l *lab) oneVerdict(ctx context.Context, p *rig.Pair, side string) error {
 		if err := rest(ctx, time.Second, 200*time.Millisecond); err != nil {
 			return err
 		}
-		document, line := b.Status.Mark(), b.Log.Mark()
+		document, line, theirs := b.Status.Mark(), b.Log.Mark(), other.Log.Mark()
 		begun, made, err := b.Start()
 		if err != nil {
 			return err
@@ -52,6 +52,9 @@ func (l *lab) oneVerdict(ctx context.Context, p *rig.Pair, side string) error {
 		seen, err := b.Status.Wait(ctx, document, "verdict", rig.Compatible)
 		if err != nil {
 			return fmt.Errorf("%w%w", err, p.LastWords())
+		}
+		if l.blurred(begun, made) {
+			return p.WaitReady(ctx)
 		}
 		l.took(side+" started: exec → verdict at a client", &goal{Median: new(60.0), Max: new(150.0)}, seen.Seen.Sub(begun))
 		l.took(side+" started: of this, to make the process", nil, made.Sub(begun))
@@ -67,6 +70,7 @@ func (l *lab) oneVerdict(ctx context.Context, p *rig.Pair, side string) error {
 			}
 		}
 		l.phases(b.Log.Since(line), side, begun)
+		l.timeline(side+" started", seen.Seen.Sub(begun), begun, p, map[*rig.Box]int{b: line, other: theirs})
 		return p.WaitReady(ctx)
 	})
 }

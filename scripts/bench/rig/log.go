@@ -33,6 +33,17 @@ func (l Line) Is(text string, attrs ...string) bool {
 	return true
 }
 
+// Summary is the message with the attributes that tell a story.
+func (l Line) Summary() string {
+	text := []byte(l.Text)
+	for _, key := range []string{"from", "to", "reason", "error", "remote", "readiness", "carrier", "addresses"} {
+		if v, ok := l.Attr[key]; ok {
+			text = fmt.Appendf(text, " %s=%v", key, v)
+		}
+	}
+	return string(text)
+}
+
 // Session lines, the words of peer/speaker.
 const sessionChanged = "session changed"
 

@@ -275,12 +275,7 @@ func (p *Pair) LastWords() error {
 			if stamp.IsZero() {
 				stamp = l.Seen
 			}
-			text = fmt.Appendf(text, "\n  %s %s", stamp.UTC().Format("15:04:05.000000"), l.Text)
-			for _, key := range []string{"from", "to", "reason", "error", "remote", "readiness"} {
-				if v, ok := l.Attr[key]; ok {
-					text = fmt.Appendf(text, " %s=%v", key, v)
-				}
-			}
+			text = fmt.Appendf(text, "\n  %s %s", stamp.UTC().Format("15:04:05.000000"), l.Summary())
 		}
 	}
 	return errors.New(string(text))
