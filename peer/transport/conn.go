@@ -28,6 +28,7 @@ type Conn struct {
 	secured   *dtls.Conn
 	who       peerIdentity
 	initiator bool
+	begun     int64 // nanotime
 
 	sealed atomic.Uint64 // records protected and authenticated, for the key's life
 	unseal atomic.Uint64

@@ -31,6 +31,13 @@
 // the older one. If it fails the old one stays in use, and it is tried again
 // after 1 s, doubling to a minute.
 //
+// # Path MTU
+//
+// Every flight of a handshake fits one datagram. A path that loses the large ones
+// (about 700 bytes) and passes the small ones is named in [Stats], with the
+// direction, after three handshakes in a row that got stuck there: about nine
+// seconds. A handshake that completes clears it.
+//
 // # Hints
 //
 // Two hints bring a killed peer back faster than its silence would. Nobody

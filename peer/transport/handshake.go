@@ -39,7 +39,8 @@ func (e *Endpoint) handshake(ctx context.Context, raw net.Conn, a *attempt) (*Co
 	if e.bypass {
 		c.wire.Bypass()
 	}
-	c.heard.Store(nanotime())
+	c.begun = nanotime()
+	c.heard.Store(c.begun)
 	v := &verifier{endpoint: e, mute: c.wire.Mute}
 	if a != nil {
 		v.pass = a.pass
@@ -49,7 +50,7 @@ func (e *Endpoint) handshake(ctx context.Context, raw net.Conn, a *attempt) (*Co
 	secured, err := start(ctx, c, e.dtlsConfig(v, c))
 	if err != nil {
 		_ = raw.Close() // the error to report is the handshake's
-		return nil, e.refused(ctx, raw, v, filter, err)
+		return nil, e.refused(ctx, raw, v, c, err)
 	}
 	c.secured, c.who = secured, v.who
 	c.begin()
@@ -154,7 +155,7 @@ func (v *verifier) confirm(raw [][]byte) error {
 
 // refused finds the reason of a failed handshake, counts it, and returns the
 // error. A handshake given up for a newer one, or because we stop, is none.
-func (e *Endpoint) refused(ctx context.Context, raw net.Conn, v *verifier, filter *guard.Filter, err error) error {
+func (e *Endpoint) refused(ctx context.Context, raw net.Conn, v *verifier, c *Conn, err error) error {
 	if v.superseded || errors.Is(context.Cause(ctx), errSuperseded) {
 		return errSuperseded
 	}
@@ -162,7 +163,7 @@ func (e *Endpoint) refused(ctx context.Context, raw net.Conn, v *verifier, filte
 		return context.Canceled
 	}
 	reason := ReasonHandshakeFailed
-	switch _, _, alert := filter.Alert(); {
+	switch _, _, alert := c.wire.Alert(); {
 	case v.refusal != nil:
 		reason, err = v.refusal.reason, v.refusal
 	case errors.Is(context.Cause(ctx), errEvicted):
@@ -175,6 +176,9 @@ func (e *Endpoint) refused(ctx context.Context, raw net.Conn, v *verifier, filte
 		reason = ReasonNoCertificate
 	case keyUnproven(err):
 		reason = ReasonKeyUnproven
+	}
+	if reason == ReasonHandshakeTimeout {
+		e.ledger.outOfTime(c, provenSource(raw))
 	}
 	remote := addrPort(raw.RemoteAddr())
 	e.ledger.reject(reason, remote, v.who, err)

@@ -60,6 +60,10 @@ type Stats struct {
 	// unless it comes back.
 	IdentityConflict *Finding
 	PeerReplaced     *Finding
+
+	// PathMTU says that the path loses large datagrams; nil if it does not, as
+	// far as is known. It goes when a handshake completes or gets stuck otherwise.
+	PathMTU *PathMTU
 }
 
 // Finding is a peer that a person has to look at (contract section 2).
@@ -98,6 +102,8 @@ type ledger struct {
 	established uint64
 	last        time.Time
 	expires     time.Time // of the peer's certificate
+	mtu         PathMTU
+	mtuBegun    time.Time // of the last handshake counted in mtu
 	socketError string
 	hintError   string
 }
@@ -176,6 +182,7 @@ func (l *ledger) establish(who peerIdentity) {
 	l.mu.Lock()
 	l.established++
 	l.expires = who.Expires
+	l.mtu = PathMTU{}
 	l.last = time.Now()
 	l.mu.Unlock()
 	l.notify()
@@ -221,6 +228,7 @@ func (l *ledger) fill(s *Stats) {
 	s.Rejected = maps.Clone(l.rejected)
 	s.IdentityConflict, s.PeerReplaced = clone(l.conflict), clone(l.replaced)
 	s.Established, s.LastEstablished, s.PeerExpires = l.established, l.last, l.expires
+	s.PathMTU = l.pathMTU()
 	s.SocketError, s.HintSocketError = l.socketError, l.hintError
 	l.mu.Unlock()
 	s.Rekeys, s.RekeysFailed = l.rekeys.Load(), l.rekeyFailed.Load()

@@ -41,6 +41,12 @@ func (v *vconn) Write(b []byte) (int, error) {
 	return v.socket.WriteToUDPAddrPort(b, v.remote)
 }
 
+// provenSource reports whether raw is the acceptor's, and its source proven.
+func provenSource(raw net.Conn) bool {
+	v, ok := raw.(*vconn)
+	return ok && v.proven.Load()
+}
+
 // isServerHello looks at the first record of a datagram of our own.
 func isServerHello(b []byte) bool {
 	const header, handshake, serverHello = 13, 22, 2

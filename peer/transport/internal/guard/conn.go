@@ -28,6 +28,8 @@ type Conn struct {
 	parted   chan struct{} // closed when the farewell is sent, or cannot be
 	once     sync.Once
 	bypassed bool
+	sent     atomic.Int32 // bytes of the largest datagram
+	received atomic.Int32
 	aside    func(datagram []byte) bool
 }
 
@@ -39,6 +41,19 @@ func NewConn(inner net.Conn, filter *Filter, hints *atomic.Uint64) *Conn {
 // Bypass lets every record through. Tests use it to show what pion alone does
 // with forged records; it must be called before the first Read.
 func (c *Conn) Bypass() { c.bypassed = true }
+
+// Largest returns the sizes of the largest datagrams that were sent, and that
+// came in with anything that the filter let through; up to the end of the
+// plaintext phase.
+func (c *Conn) Largest() (sent, received int) { return int(c.sent.Load()), int(c.received.Load()) }
+
+// measure notes the size of a datagram while the handshake runs; one goroutine
+// at a time does so for each direction, or a size is missed.
+func (c *Conn) measure(largest *atomic.Int32, n int) {
+	if !c.Established() && int32(n) > largest.Load() {
+		largest.Store(int32(n))
+	}
+}
 
 // Aside has f look at every datagram before the filter does; what f takes, by
 // returning true, pion never sees. It must be called before the first Read.
@@ -86,10 +101,12 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if c.aside != nil && c.aside(b[:n]) {
 			continue
 		}
+		size := n
 		if !c.bypassed {
 			n = c.Apply(b[:n])
 		}
 		if n > 0 {
+			c.measure(&c.received, size)
 			return n, nil
 		}
 	}
@@ -104,6 +121,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if c.muted.Load() {
 		return len(b), nil
 	}
+	c.measure(&c.sent, len(b))
 	n, err := c.Conn.Write(b)
 	if err != nil && isHint(err) {
 		c.hints.Add(1)

@@ -110,6 +110,8 @@ type Filter struct {
 	established atomic.Bool
 	alert       atomic.Uint32
 	seen        atomic.Uint32
+	hellos      atomic.Uint32
+	dones       atomic.Uint32
 	budget      int
 }
 
@@ -139,6 +141,19 @@ func (f *Filter) Alert() (level, description byte, ok bool) {
 // Seen returns a bit for each type of handshake message let through in
 // plaintext: how far the handshake came.
 func (f *Filter) Seen() uint32 { return f.seen.Load() }
+
+// Repeated returns how many ClientHellos and how many ServerHelloDones were let
+// through in plaintext: a flight that comes again was not answered.
+func (f *Filter) Repeated() (hellos, dones uint32) { return f.hellos.Load(), f.dones.Load() }
+
+// Verified reports whether a HelloVerifyRequest came, Certified whether a
+// certificate, or the hello or the end of the flight it comes in, did.
+func (f *Filter) Verified() bool { return f.Seen()&(1<<messageVerify) != 0 }
+
+// Certified is explained at Verified.
+func (f *Filter) Certified() bool {
+	return f.Seen()&(1<<messageServerHello|1<<messageCert|1<<messageDone) != 0
+}
 
 // Apply drops records from a datagram in place and returns how many bytes are
 // left, in their old order; 0 if nothing is.
@@ -240,6 +255,12 @@ func (f *Filter) judgeMessages(body []byte) (Drop, bool) {
 		}
 		if m.kind > messageFinish || expected[f.side]&(1<<m.kind) == 0 {
 			return DropDirection, true
+		}
+		switch m.kind {
+		case messageHello:
+			f.hellos.Add(1)
+		case messageDone:
+			f.dones.Add(1)
 		}
 		kinds |= 1 << m.kind
 		body = body[size:]

@@ -20,6 +20,7 @@ const (
 	messageServerHello = 2
 	messageVerify      = 3
 	messageCert        = 11
+	messageDone        = 14
 	messageFinish      = 20
 )
 
