@@ -94,10 +94,12 @@ func (k *keepalived) follow(ctx context.Context, say func(report)) error {
 		return err
 	}
 	k.attach(p)
-	for ctx.Err() == nil {
-		if k.take(data) {
+	for news := true; ctx.Err() == nil; {
+		// A FIFO that was made anew is news too: the memory belongs to the FIFO.
+		if k.take(data) || news {
 			k.save(p)
 		}
+		news = false
 		say(k.table.judge(k.cfg.Instance, k.cfg.Group))
 		if data, err = p.read(recheckEvery); err != nil {
 			return err
@@ -171,7 +173,7 @@ func (k *keepalived) why(err error) report {
 // save keeps the table for the next start of the agent.
 func (k *keepalived) save(p pipe) {
 	now := moment{boot: k.boot, run: k.run0, fifo: p.identity()}
-	if k.cfg.Memory == "" || !now.known() {
+	if k.cfg.Memory == "" || !now.known() || k.table.empty() {
 		return
 	}
 	err := saveMemory(k.cfg.Memory, now, &k.table)

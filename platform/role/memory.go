@@ -55,8 +55,8 @@ var errMemory = errors.New("not a whole memory of this moment")
 // parseMemory reads a table that was written down at the moment m.
 func parseMemory(data []byte, m moment) (table, error) {
 	t := newTable()
-	first, rest, _ := bytes.Cut(data, []byte("\n"))
-	body, whole := bytes.CutSuffix(rest, []byte(memoryEnd+"\n"))
+	data, whole := bytes.CutSuffix(data, []byte("\n"+memoryEnd+"\n"))
+	first, body, _ := bytes.Cut(data, []byte("\n"))
 	if !m.known() || !whole || string(first) != m.line() {
 		return t, errMemory
 	}
