@@ -165,6 +165,9 @@ func (o *observer) input() status.Input {
 	now := time.Now()
 	l := o.linkInput(snapshot)
 	l.Trouble, l.TroubleDetail = o.suspects.trouble(now, cmp.Or(o.path.setupError(), stats.SocketError, o.path.discovery().Error), stats)
+	if stats.PathMTU != nil {
+		l.LosesAbove = max(stats.PathMTU.Passed, 1)
+	}
 	return status.Input{
 		Now:          o.clock.now(),
 		AgentVersion: o.build.Version,
