@@ -40,8 +40,9 @@ func TestNoCandidate(t *testing.T) {
 		if b.Rejected[ReasonWrongSource] != 1 || b.Waiting != WaitingForPeer {
 			t.Errorf("acceptor %+v", b)
 		}
+		p.acceptor.SetPeers([]netip.AddrPort{addrA}) // first: it must know whom to admit
+		synctest.Wait()
 		p.initiator.SetPeers([]netip.AddrPort{addrB})
-		p.acceptor.SetPeers([]netip.AddrPort{addrA})
 		begun := time.Now()
 		c, d := next(t, p.initiator), next(t, p.acceptor)
 		if took := time.Since(begun); took > 0 {
