@@ -77,6 +77,26 @@ func TestRunCommandHangs(t *testing.T) {
 	}
 }
 
+// What leaves the process group and holds the output does not hold up the answer.
+func TestRunCommandLeavesSomebody(t *testing.T) {
+	left := filepath.Join(t.TempDir(), "pid")
+	_, code, err := runCommand(t.Context(), []string{"/bin/sh", "-c", "setsid sleep 1000 & echo $! >" + left + "; exit 3"}, 64)
+	if code != 3 || !errors.Is(err, errExit) {
+		t.Errorf("exit code %d, %v; want 3", code, err)
+	}
+	data, err := os.ReadFile(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Error(err)
+	}
+}
+
 // zombie reports whether a process has ended and nobody has taken note: where
 // nothing adopts orphans it stays so.
 func zombie(pid int) bool {

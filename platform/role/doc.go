@@ -60,6 +60,16 @@
 // instances name the one that counts, or its sync group. A keepalived that is stopped
 // (SIGSTOP) keeps its state, as it keeps its addresses.
 //
+// keepalived makes the FIFO for its own user; what it takes for an agent that
+// is not root, and for a reload:
+//
+//	global_defs {
+//		vrrp_notify_fifo /run/keepalived-socketha.fifo socketha
+//		fifo_write_vrrp_states_on_reload
+//	}
+//
+// vrrpd's vty socket is for the group frrvty.
+//
 // # Bounds
 //
 // A line has at most 1,024 bytes, 512 instances and groups each are known, vrrpd's

@@ -89,6 +89,7 @@ func (b *box) vtysh() FRR {
 // Both ways to ask vrrpd, the address on the protodown interface of a standby,
 // and the address that stays after kill -9.
 func TestNetnsFRR(t *testing.T) {
+	t.Parallel()
 	needs.Root(t)
 	boxes := newBoxes(t)
 	first := boxes[0].vrrpd()

@@ -86,6 +86,7 @@ func (b *box) vip() *observed {
 
 // The active one is stopped in good order and started again.
 func TestNetnsKeepalivedStop(t *testing.T) {
+	t.Parallel()
 	boxes := newBoxes(t)
 	first := boxes[0].keepalived()
 	boxes[1].keepalived()
@@ -114,6 +115,7 @@ func TestNetnsKeepalivedStop(t *testing.T) {
 // After kill -9 the address stays: the one that was killed is active by its
 // address, and unknown by keepalived, never standby; the survivor is active too.
 func TestNetnsKeepalivedKilled(t *testing.T) {
+	t.Parallel()
 	boxes := newBoxes(t)
 	first := boxes[0].keepalived()
 	boxes[1].keepalived()
@@ -150,6 +152,7 @@ func TestNetnsKeepalivedKilled(t *testing.T) {
 
 // The source alone tells a death one hold later, and a standby's too.
 func TestNetnsKeepalivedKilledStandby(t *testing.T) {
+	t.Parallel()
 	boxes := newBoxes(t)
 	boxes[0].keepalived()
 	second := boxes[1].keepalived()

@@ -143,6 +143,10 @@ func TestMemory(t *testing.T) {
 			t.Errorf("memory of %v believed at %v", m, other)
 		}
 	}
+	nowhere := moment{boot: "b", fifo: "1:5:6"}
+	if got, err := parseMemory(formatMemory(nowhere, &told), nowhere); err == nil || !got.empty() {
+		t.Error("memory of an unknown run believed")
+	}
 	whole := formatMemory(m, &told)
 	for n := range whole {
 		if got, err := parseMemory(whole[:n], m); err == nil || !got.empty() {
