@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -103,60 +101,6 @@ func TestHopLimit(t *testing.T) {
 	if got := initiator.Stats().Rejected; got["record_type"] != 1 || len(got) != 1 {
 		t.Errorf("the initiator saw %v, want one record", got)
 	}
-}
-
-// TestFloodOnCable sends 3,000 hellos in the peer's name, from a port each, and
-// then as many from a stranger's address, twenty between two heartbeats.
-// Goroutines stay bounded, no heartbeat is lost, and new handshakes get through.
-func TestFloodOnCable(t *testing.T) {
-	hello := firstHello(t, newPair(t, nil))
-	initiator, acceptor, here, _ := wired(t, "192.0.2.1/29", "192.0.2.2/29")
-	run(t, acceptor)
-	run(t, initiator)
-	a, b := next(t, initiator), next(t, acceptor)
-	forger := here.Forger()
-	goroutines, memory := runtime.NumGoroutine(), residentKB(t)
-	most := 0
-	for i := range 6000 {
-		from := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(2000+i))
-		if i >= 3000 {
-			from = netip.AddrPortFrom(netip.MustParseAddr("192.0.2.3"), uint16(2000+i))
-		}
-		forger.Send(from, acceptor.cfg.Local, 255, hello)
-		most = max(most, runtime.NumGoroutine()-goroutines)
-		if i%20 == 0 {
-			say(t, a, b, "undisturbed") // and sets the pace: no socket buffer overflows
-		}
-		if i%1000 == 500 {
-			initiator.Redial()
-			a2, b2 := next(t, initiator), next(t, acceptor)
-			say(t, a2, b2, "through")
-			_, _ = a2.Close(), b2.Close()
-		}
-	}
-	say(t, a, b, "still undisturbed")
-	if most > 100 {
-		t.Errorf("%d goroutines more", most)
-	}
-	got := acceptor.Stats().Rejected
-	if got[ReasonHandshakeEvicted] == 0 || got[ReasonWrongSource] == 0 {
-		t.Errorf("rejected %v", got)
-	}
-	t.Logf("at most %d goroutines and %d KB more; rejected %v", most, residentKB(t)-memory, got)
-}
-
-// residentKB returns the resident memory of this process.
-func residentKB(t testing.TB) int {
-	t.Helper()
-	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var size, resident int
-	if _, err := fmt.Sscan(string(b), &size, &resident); err != nil {
-		t.Fatal(err)
-	}
-	return resident * os.Getpagesize() / 1024
 }
 
 // TestSpoofsOnCable is TestSpoofs once more, with raw packets from the peer's

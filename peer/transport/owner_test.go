@@ -18,7 +18,6 @@ type owner struct {
 	conns []*Conn // oldest first
 	most  int
 	heard map[uint64]bool
-	ended int // connections that were not closed by us
 	tasks sync.WaitGroup
 }
 
@@ -45,7 +44,6 @@ func (o *owner) read(c *Conn) {
 		if err != nil {
 			if i := slices.Index(o.conns, c); i >= 0 {
 				o.conns = slices.Delete(o.conns, i, i+1)
-				o.ended++
 			}
 			o.mu.Unlock()
 			return
