@@ -266,3 +266,31 @@ func TestWrongSide(t *testing.T) {
 		}
 	})
 }
+
+// TestSlot gives up a dial begun for a hint for another one, after a while, and
+// never the one that was begun without.
+func TestSlot(t *testing.T) {
+	d := newDialer(nil)
+	now := processStart.Add(time.Hour)
+	ago := func(reason why, age time.Duration) *attempt {
+		a := &attempt{reason: reason, begun: now.Add(-age)}
+		d.running = append(d.running, a)
+		return a
+	}
+	ago(forOwner, time.Second)
+	if wait, old := d.slot(now); wait != 0 || old != nil {
+		t.Errorf("beside one dial: wait %v, give up %v", wait, old)
+	}
+	hinted := ago(forHint, hintSlot-time.Millisecond)
+	if wait, old := d.slot(now); wait != time.Millisecond || old != hinted {
+		t.Errorf("beside a young hinted one: wait %v, give up the hinted one: %t", wait, old == hinted)
+	}
+	hinted.reason = forRekey
+	if wait, old := d.slot(now); wait != hintSlot || old != nil {
+		t.Errorf("beside none that was hinted: wait %v, give up %v", wait, old)
+	}
+	hinted.ended = true
+	if wait, old := d.slot(now); wait != 0 || old != nil {
+		t.Errorf("beside one that has ended: wait %v, give up %v", wait, old)
+	}
+}
