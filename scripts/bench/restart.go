@@ -79,7 +79,7 @@ func (l *lab) oneRestart(ctx context.Context, p *rig.Pair, side, name string, ga
 		l.took(name+":   session up on the restarted", nil, up.Seen.Sub(begun))
 		l.took(name+":   Ready at a client of the survivor", nil, ready.Seen.Sub(begun))
 		l.handshakes(survivor.Log.Since(theirs), name, begun, back)
-		l.timeline(name, back.Seen.Sub(begun), begun, p, map[*rig.Box]int{survivor: theirs, b: ours})
+		l.timeline(ctx, name, back.Seen.Sub(begun), begun, p, map[*rig.Box]int{survivor: theirs, b: ours})
 		return nil
 	})
 }

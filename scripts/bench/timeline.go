@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,7 +33,7 @@ type slowest struct {
 
 // timeline remembers the run if it is the slowest so far. Times are the agents'
 // own stamps, from begun on.
-func (l *lab) timeline(name string, took time.Duration, begun time.Time, p *rig.Pair, since map[*rig.Box]int) {
+func (l *lab) timeline(ctx context.Context, name string, took time.Duration, begun time.Time, p *rig.Pair, since map[*rig.Box]int) {
 	if !l.verbose || took <= l.slow[name].took {
 		return
 	}
@@ -53,6 +54,11 @@ func (l *lab) timeline(name string, took time.Duration, begun time.Time, p *rig.
 	fmt.Fprintf(&text, "slowest run of %q, %.1f ms:", name, ms(took))
 	for _, e := range all {
 		fmt.Fprintf(&text, "\n      %+9.2f ms  %-9s  %s", ms(rig.Between(begun, e.line.Said)), e.side, e.line.Summary())
+	}
+	for _, side := range sideNames {
+		if doc, err := sides(p)[side].Ask(ctx); err == nil {
+			fmt.Fprintf(&text, "\n      rejected by the %s so far: %s", side, rejections(nil, doc.Link.Rejected))
+		}
 	}
 	if l.slow == nil {
 		l.slow = map[string]slowest{}

@@ -70,7 +70,7 @@ func (l *lab) oneVerdict(ctx context.Context, p *rig.Pair, side string) error {
 			}
 		}
 		l.phases(b.Log.Since(line), side, begun)
-		l.timeline(side+" started", seen.Seen.Sub(begun), begun, p, map[*rig.Box]int{b: line, other: theirs})
+		l.timeline(ctx, side+" started", seen.Seen.Sub(begun), begun, p, map[*rig.Box]int{b: line, other: theirs})
 		return p.WaitReady(ctx)
 	})
 }

@@ -115,8 +115,12 @@ func (c *Cable) Plug() (before, after time.Time, err error) {
 	return before, time.Now(), err
 }
 
-// addAddress gives the end its address, unless it has it.
+// addAddress gives the end its address, unless it has it. Where the agents find
+// each other it has the one that the kernel makes and checks, in a second or two.
 func (b *Box) addAddress(l netlink.Link) error {
+	if b.pair.opts.Discover {
+		return nil
+	}
 	prefix := b.pair.addressOf(b) + "/30"
 	if b.pair.opts.IPv6 {
 		prefix = b.pair.addressOf(b) + "/64"
