@@ -3,51 +3,19 @@ package impact_test
 import (
 	"cmp"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"socketha/agent/impact"
 	"socketha/peer"
 	"socketha/peer/compat"
+	"socketha/scripts/scenario"
 )
 
-var update = flag.Bool("update", false, "write what is computed into testdata/*.txt")
-
 // TestScenarios plays testdata/*.txt; testdata/README.md says how they are written.
-func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := play(string(raw))
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := gocmp.Diff(string(raw), got); diff != "" {
-				t.Errorf("%s (-file +played):\n%s", file, diff)
-			}
-		})
-	}
-}
+func TestScenarios(t *testing.T) { scenario.Run(t, play) }
 
 // player holds a pair; each Socket runs firmware that supports what the sample
 // catalog says of its version.

@@ -1,51 +1,19 @@
 package session_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"socketha/peer"
 	"socketha/peer/session"
+	"socketha/scripts/scenario"
 )
 
-var update = flag.Bool("update", false, "write what the session does into testdata/*.txt")
-
 // TestScenarios plays testdata/*.txt; testdata/README.md says how they are written.
-func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := play(string(raw))
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(raw), got); diff != "" {
-				t.Errorf("%s (-file +played):\n%s", file, diff)
-			}
-		})
-	}
-}
+func TestScenarios(t *testing.T) { scenario.Run(t, play) }
 
 // player runs one scenario: one session, and a peer that says what the file says.
 type player struct {
