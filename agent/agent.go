@@ -198,11 +198,17 @@ func (a *Agent) openServer() (*local.Server, error) {
 	if group := a.cfg.Local.AdminGroup; group != "" {
 		opts.Group = group
 	}
+	caller, err := callers(a.cfg.Local.AdminGroup)
+	if err != nil {
+		return nil, fmt.Errorf("local interface: %w", err)
+	}
 	listener, err := unixsock.Listen(a.cfg.Local.Socket, opts)
 	if err != nil {
 		return nil, fmt.Errorf("local interface: %w", err)
 	}
-	server, err := local.New(local.Config{Listener: listener, Source: a.observer, Log: a.log})
+	server, err := local.New(local.Config{
+		Listener: listener, Source: a.observer, Declarer: a.observer, Caller: caller, Log: a.log,
+	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

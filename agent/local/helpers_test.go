@@ -31,6 +31,10 @@ func (f *fakeSource) Current() (status.Document, string) {
 	return status.Document{Schema: 1, Readiness: fmt.Sprintf("state %d", f.n)}, fmt.Sprintf("id%d", f.n)
 }
 
+func (f *fakeSource) History() status.History {
+	return status.History{Schema: status.SchemaVersion, Transitions: []status.Transition{}}
+}
+
 func (f *fakeSource) Healthy() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -10,11 +10,22 @@ import (
 	"sync/atomic"
 )
 
-// Config says what to serve, and where. All but Hosts is required.
+// Config says what to serve, and where. Listener, Source and Log are required.
 type Config struct {
 	Listener net.Listener // closed by the server when it stops
 	Source   Source
 	Log      *slog.Logger
+
+	// Declarer takes what POST declares, and Caller tells by the kernel's word who
+	// made a connection (platform/unixsock: SO_PEERCRED). With either of them nil,
+	// and on any listener but a unix socket, nobody may change anything.
+	Declarer Declarer
+	Caller   func(net.Conn) (Caller, error)
+
+	// Pages are more paths for reading ("/v1/about", "/metrics"), which may not be
+	// those of the server. A page sets its own Content-Type and may replace the
+	// Content-Security-Policy; it runs behind all guards and limits of the server.
+	Pages map[string]http.Handler
 
 	// Hosts are the values of the Host header that are answered, without port,
 	// in lower case. Empty means any, which is right for a unix socket: no

@@ -13,6 +13,9 @@ type Source interface {
 	// another meaning (see [status.Evaluation.Show]).
 	Current() (status.Document, string)
 
+	// History returns the transitions, newest first. It is not changed afterwards.
+	History() status.History
+
 	// Changed returns a channel that is closed when the meaning next changes.
 	// A change after the call to Changed must not be missed by it.
 	Changed() <-chan struct{}

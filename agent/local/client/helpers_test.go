@@ -89,6 +89,10 @@ func (s *source) Current() (status.Document, string) {
 	return s.ev.Show(status.Live{Now: s.now, Boot: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})
 }
 
+func (s *source) History() status.History {
+	return status.History{Schema: status.SchemaVersion, Transitions: []status.Transition{}}
+}
+
 func (s *source) Healthy() error { return nil }
 
 // serveUnix serves a source by the real server on a real unix socket.
