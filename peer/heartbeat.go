@@ -100,6 +100,7 @@ type Heartbeat struct {
 
 	Readiness     Readiness     // the sender's view of the pair
 	Compatibility Compatibility // the sender's verdict
+	UpgradeResult UpgradeResult // how the sender's last declared upgrade ended
 
 	Facts        Digest // of the sender's Facts
 	Capabilities Digest // of its capability set; zero if it advertises none

@@ -129,6 +129,34 @@ func (u UpstreamState) String() string {
 	return "unknown"
 }
 
+// UpgradeResult is how the upgrade that a Socket declared last has ended. It is
+// None where none has ended, and while one is declared (see [FlagUpgrading]).
+type UpgradeResult uint8
+
+// Results of an upgrade. Failed and skipped ones raise an alarm at once
+// (contract section 3); a result of a later version reads as None.
+const (
+	UpgradeResultNone UpgradeResult = iota
+	UpgradeResultOK
+	UpgradeResultFailed
+	UpgradeResultSkipped
+)
+
+// String returns the word that declares such an end, and "none" where there is
+// nothing to tell.
+func (u UpgradeResult) String() string {
+	switch u {
+	case UpgradeResultOK:
+		return "ok"
+	case UpgradeResultFailed:
+		return "failed"
+	case UpgradeResultSkipped:
+		return "skipped"
+	case UpgradeResultNone:
+	}
+	return "none"
+}
+
 // Digest is the first 8 bytes of a SHA-256: enough to notice a change, not
 // meant to resist an attacker (the link is authenticated).
 type Digest [8]byte

@@ -20,6 +20,7 @@ type Local struct {
 	Compatibility peer.Compatibility
 	Inputs        peer.Digest // of what the verdict was made from
 	Upgrading     bool
+	UpgradeResult peer.UpgradeResult // how the last one ended; stands until the next is declared
 
 	Facts        peer.Facts        // zero: not known yet, so none are sent
 	Capabilities []peer.Capability // in any order; nil: none are advertised
@@ -102,6 +103,7 @@ func (sp *Speaker) checkHeartbeat(l *local) error {
 func (l *local) fill(hb *peer.Heartbeat) {
 	hb.Version, hb.Role, hb.HAState, hb.Upstream = l.Version, l.Role, l.HAState, l.Upstream
 	hb.Readiness, hb.Compatibility = l.Readiness, l.Compatibility
+	hb.UpgradeResult = l.UpgradeResult
 	hb.Facts, hb.Capabilities, hb.Inputs = l.facts, l.capabilities, l.Inputs
 	if l.Upgrading {
 		hb.Flags |= peer.FlagUpgrading

@@ -86,6 +86,36 @@ func TestChangedOnlyForMeaning(t *testing.T) {
 	})
 }
 
+// TestUpgradeEnds: that an upgrade is declared and how it ended is said at once, for it
+// decides whether the peer raises an alarm.
+func TestUpgradeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t, second)
+		l := localOf("SERIAL-B")
+		for _, step := range []struct {
+			upgrading bool
+			result    peer.UpgradeResult
+		}{
+			{true, peer.UpgradeResultNone},
+			{false, peer.UpgradeResultFailed},
+			{false, peer.UpgradeResultSkipped},
+			{true, peer.UpgradeResultNone},
+			{false, peer.UpgradeResultOK},
+			{false, peer.UpgradeResultNone},
+		} {
+			l.Upgrading, l.UpgradeResult = step.upgrading, step.result
+			pass(200 * time.Millisecond)
+			a.drained()
+			b.tell(l)
+			pass(2 * time.Millisecond) // long before the next heartbeat is due
+			hb := a.Snapshot().Heartbeat
+			if !a.drained() || hb.UpgradeResult != step.result || hb.Flags.Has(peer.FlagUpgrading) != step.upgrading {
+				t.Errorf("%+v has not come at once: %+v", step, hb)
+			}
+		}
+	})
+}
+
 // TestLost: silence is noticed exactly at the detection time, for its reason, and
 // another connection is asked for.
 func TestLost(t *testing.T) {

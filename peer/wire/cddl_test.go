@@ -87,10 +87,11 @@ func TestCDDLHasEveryKey(t *testing.T) {
 // TestCDDLHasEveryElement holds the order of the heartbeat and of an entry.
 func TestCDDLHasEveryElement(t *testing.T) {
 	flagged := steady()
-	flagged.Flags = peer.FlagPoll
+	flagged.UpgradeResult = peer.UpgradeResultOK
 	want := []string{
 		"my-discriminator", "your-discriminator", "sequence", "desired-tx", "required-rx", "detect-mult", "state",
 		"version", "role", "ha-state", "upstream", "readiness", "compatibility", "digests", "flags",
+		"upgrade-result",
 	}
 	if got := names(t, "heartbeat"); !slices.Equal(got, want) || len(want) != len(elementsOf(flagged)) {
 		t.Errorf("heartbeat: heartbeat.cddl lists %v, the code sends %v", got, want)
@@ -124,6 +125,10 @@ func TestCDDLHasEveryValue(t *testing.T) {
 		"readiness": {fmt.Sprint("not-ready: ", uint8(peer.NotReady)), fmt.Sprint(" ready: ", uint8(peer.Ready))},
 		"compatibility": {
 			fmt.Sprint(" compatible: ", uint8(peer.Compatible)), fmt.Sprint("incompatible: ", uint8(peer.Incompatible)),
+		},
+		"upgrade-result": {
+			fmt.Sprint("-none: ", uint8(peer.UpgradeResultNone)), fmt.Sprint("-ok: ", uint8(peer.UpgradeResultOK)),
+			fmt.Sprint("-failed: ", uint8(peer.UpgradeResultFailed)), fmt.Sprint("-skipped: ", uint8(peer.UpgradeResultSkipped)),
 		},
 		"interval": {fmt.Sprintf("%d..%d", peer.MinInterval.Milliseconds(), peer.MaxInterval.Milliseconds())},
 		"heartbeat": {

@@ -30,7 +30,9 @@
 //	  12 compatibility      1 compatible, 2 incompatible
 //	  13 digests            24 bytes: facts, capabilities, inputs
 //	  14 flags              1 poll, 2 final, 4 planned stop, 8 upgrading;
-//	                        not there if none is set
+//	                        not there if none is set and nothing follows
+//	  15 upgrade result     of the last one declared: 1 ok, 2 failed, 3 skipped;
+//	                        not there if there is none
 //	]
 //
 //	facts = {0: serial, 1: model, 2: site, 3: agent version, 4: catalog digest}

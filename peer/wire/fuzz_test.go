@@ -101,7 +101,7 @@ func checkHeartbeat(t *testing.T, hb *peer.Heartbeat) {
 	case min(timers.DesiredTx, timers.RequiredRx) < peer.MinInterval:
 	case max(timers.DesiredTx, timers.RequiredRx) > peer.MaxInterval:
 	case timers.DetectMult < peer.MinDetectMult, timers.DetectMult > peer.MaxDetectMult:
-	case hb.Role > 2, hb.HAState > 2, hb.Upstream > 3, hb.Readiness > 2, hb.Compatibility > 2:
+	case hb.Role > 2, hb.HAState > 2, hb.Upstream > 3, hb.Readiness > 2, hb.Compatibility > 2, hb.UpgradeResult > 3:
 	default:
 		return
 	}

@@ -61,6 +61,9 @@ func heartbeatGoldens() []golden {
 	answer.State, answer.Flags, answer.Upstream = peer.StateInit, peer.FlagFinal, peer.UpstreamNotConfigured
 	answer.Version, answer.Compatibility, answer.Readiness = "15.0.2", peer.Incompatible, peer.NotReady
 
+	ended := steady()
+	ended.UpgradeResult = peer.UpgradeResultFailed
+
 	odd := steady()
 	odd.Version = "18\x1b[31m\xff"
 	odd.Compatibility, odd.Readiness = peer.CompatibilityUnknown, peer.NotReady
@@ -74,6 +77,7 @@ func heartbeatGoldens() []golden {
 		beat("heartbeat-planned-stop", "The last before a firmware upgrade: the silence to come is wanted.", stop),
 		beat("heartbeat-poll", "A probe, with the timers at their bounds.", probe),
 		beat("heartbeat-final", "Its answer, from a Socket three majors behind.", answer),
+		beat("heartbeat-upgrade-failed", "The declared upgrade has ended badly, and no flag is set: zero takes their place.", ended),
 		beat("heartbeat-unreadable-version", "A version that cannot be read crosses the wire as it is.", odd),
 	}
 }
@@ -117,8 +121,8 @@ func foreignGoldens() []golden {
 	newer := steady()
 	newer.Protocol, newer.Role, newer.Flags = peer.ProtocolRange{Min: 1, Max: 3}, peer.RoleUnknown, peer.FlagPoll
 	elements := elementsOf(steady())
-	elements[8] = 77 // a role of the future, as are all flags but one
-	elements = append(elements, uint64(1|1<<4|1<<40), "more", []any{1, nil}, map[int]any{1: 2.5})
+	elements[8] = 77 // a role of the future, as are all flags but one and the result of an upgrade
+	elements = append(elements, uint64(1|1<<4|1<<40), 4, "more", []any{1, nil}, map[int]any{1: 2.5})
 	return []golden{
 		{
 			name:    "newer-peer",

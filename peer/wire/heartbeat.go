@@ -12,7 +12,7 @@ import (
 const maxVersion = peer.MaxVersion + 1
 
 const (
-	heartbeatElements = 14 // without the flags, which are left out if there are none
+	heartbeatElements = 14 // that are always there; those after them are left out from the end if they say nothing
 	digestSize        = len(peer.Digest{})
 	digestsSize       = 3 * digestSize
 	knownFlags        = peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading
@@ -20,8 +20,9 @@ const (
 
 // AppendHeartbeat appends hb to dst. With room in dst it allocates nothing: a
 // heartbeat takes 72 bytes with the version 25.0.22707, intervals from 256 ms
-// and all 32-bit numbers at their full size, one more with any flag, and
-// at most 132 in all (130 at protocol versions below 24).
+// and all 32-bit numbers at their full size, one more with any flag, two more
+// with the result of an upgrade, and at most 133 in all (131 at protocol
+// versions below 24).
 //
 // Intervals are rounded up to whole milliseconds. A version longer than 64
 // bytes is cut to 65, which leaves it unreadable. Any other value outside its
@@ -31,7 +32,7 @@ func AppendHeartbeat(dst []byte, hb *peer.Heartbeat) ([]byte, error) {
 		return dst, fmt.Errorf("wire: heartbeat: %w", err)
 	}
 	dst = appendEnvelope(dst, hb.Protocol, KindHeartbeat)
-	dst = appendHead(dst, majorArray, heartbeatElements+count(hb.Flags != 0))
+	dst = appendHead(dst, majorArray, heartbeatElements+optionalElements(hb))
 	dst = appendUint(dst, uint64(hb.MyDiscriminator))
 	dst = appendUint(dst, uint64(hb.YourDiscriminator))
 	dst = appendUint(dst, uint64(hb.Sequence))
@@ -50,10 +51,26 @@ func AppendHeartbeat(dst []byte, hb *peer.Heartbeat) ([]byte, error) {
 	dst = append(dst, hb.Facts[:]...)
 	dst = append(dst, hb.Capabilities[:]...)
 	dst = append(dst, hb.Inputs[:]...)
-	if hb.Flags != 0 {
+	optional := optionalElements(hb)
+	if optional >= 1 {
 		dst = appendUint(dst, uint64(hb.Flags))
 	}
+	if optional >= 2 {
+		dst = appendUint(dst, uint64(hb.UpgradeResult))
+	}
 	return dst, nil
+}
+
+// optionalElements returns how many elements follow those that are always there:
+// all up to the last one that says something.
+func optionalElements(hb *peer.Heartbeat) uint64 {
+	switch {
+	case hb.UpgradeResult != peer.UpgradeResultNone:
+		return 2
+	case hb.Flags != 0:
+		return 1
+	}
+	return 0
 }
 
 // checkHeartbeat refuses what a peer would refuse or take for something else.
@@ -66,9 +83,9 @@ func checkHeartbeat(hb *peer.Heartbeat) error {
 	case hb.Flags&^knownFlags != 0:
 		return fmt.Errorf("flags %#x do not exist", hb.Flags&^knownFlags)
 	case hb.Role > lastRole, hb.HAState > lastHAState, hb.Upstream > lastUpstream,
-		hb.Readiness > lastReadiness, hb.Compatibility > lastCompatibility:
-		return fmt.Errorf("role %d, HA state %d, upstream %d, readiness %d or compatibility %d does not exist",
-			hb.Role, hb.HAState, hb.Upstream, hb.Readiness, hb.Compatibility)
+		hb.Readiness > lastReadiness, hb.Compatibility > lastCompatibility, hb.UpgradeResult > lastUpgradeResult:
+		return fmt.Errorf("role %d, HA state %d, upstream %d, readiness %d, compatibility %d or upgrade result %d does not exist",
+			hb.Role, hb.HAState, hb.Upstream, hb.Readiness, hb.Compatibility, hb.UpgradeResult)
 	}
 	if err := checkTimers(hb.Timers); err != nil {
 		return err
@@ -83,6 +100,7 @@ const (
 	lastUpstream      = peer.UpstreamDisconnected
 	lastReadiness     = peer.Ready
 	lastCompatibility = peer.Incompatible
+	lastUpgradeResult = peer.UpgradeResultSkipped
 )
 
 func checkTimers(t peer.Timers) error {
@@ -144,6 +162,9 @@ func readHeartbeat(r *reader) *peer.Heartbeat {
 	copy(hb.Inputs[:], digests[n:])
 	if elements > heartbeatElements {
 		hb.Flags = peer.Flags(r.head("flags", majorUint)) & knownFlags
+	}
+	if elements > heartbeatElements+1 {
+		hb.UpgradeResult = enumeration(r, "upgrade result", lastUpgradeResult)
 	}
 	return hb
 }

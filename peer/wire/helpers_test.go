@@ -88,8 +88,11 @@ func elementsOf(hb *peer.Heartbeat) []any {
 		uint8(hb.Role), uint8(hb.HAState), uint8(hb.Upstream), uint8(hb.Readiness), uint8(hb.Compatibility),
 		digests,
 	}
-	if hb.Flags != 0 {
+	if hb.Flags != 0 || hb.UpgradeResult != 0 {
 		elements = append(elements, uint8(hb.Flags))
+	}
+	if hb.UpgradeResult != 0 {
+		elements = append(elements, uint8(hb.UpgradeResult))
 	}
 	return elements
 }

@@ -182,6 +182,7 @@ func TestWhatAPeerWouldRefuseIsNotSent(t *testing.T) {
 		"upstream":           beat(func(hb *peer.Heartbeat) { hb.Upstream = peer.UpstreamDisconnected + 1 }),
 		"readiness":          beat(func(hb *peer.Heartbeat) { hb.Readiness = peer.Ready + 1 }),
 		"compatibility":      beat(func(hb *peer.Heartbeat) { hb.Compatibility = peer.Incompatible + 1 }),
+		"upgrade result":     beat(func(hb *peer.Heartbeat) { hb.UpgradeResult = peer.UpgradeResultSkipped + 1 }),
 		"interval short":     beat(func(hb *peer.Heartbeat) { hb.Timers.DesiredTx = peer.MinInterval - 1 }),
 		"interval long":      beat(func(hb *peer.Heartbeat) { hb.Timers.RequiredRx = peer.MaxInterval + 1 }),
 		"multiplier low":     beat(func(hb *peer.Heartbeat) { hb.Timers.DetectMult = 1 }),

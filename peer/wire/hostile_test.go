@@ -11,6 +11,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"socketha/peer"
 	"socketha/peer/wire"
 )
 
@@ -106,7 +107,7 @@ var hostileValues = map[string]any{
 
 func TestHeartbeatElementsThatAreNone(t *testing.T) {
 	flagged := steady()
-	flagged.Flags = 1
+	flagged.Flags, flagged.UpgradeResult = 1, peer.UpgradeResultSkipped
 	for i := range elementsOf(flagged) {
 		for what, v := range hostileValues {
 			elements := elementsOf(flagged)
@@ -182,7 +183,7 @@ func TestHeartbeatBodyThatIsNone(t *testing.T) {
 		refuse(t, "heartbeat: "+what, mustEncode(t, map[int]any{0: []int{1, 1}, 1: v}))
 	}
 	// As many as the library takes are read, and those of the future ignored.
-	long := append(elements[:14:14], 0)
+	long := append(elements[:14:14], 0, 0)
 	for len(long) < 64 {
 		long = append(long, nil)
 	}

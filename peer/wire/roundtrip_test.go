@@ -60,6 +60,7 @@ func heartbeats() *rapid.Generator[*peer.Heartbeat] {
 			Upstream:      peer.UpstreamState(rapid.Uint8Range(0, 3).Draw(t, "upstream")),
 			Readiness:     peer.Readiness(rapid.Uint8Range(0, 2).Draw(t, "readiness")),
 			Compatibility: peer.Compatibility(rapid.Uint8Range(0, 2).Draw(t, "compatibility")),
+			UpgradeResult: peer.UpgradeResult(rapid.Uint8Range(0, 3).Draw(t, "upgrade result")),
 			Facts:         digests().Draw(t, "facts"),
 			Capabilities:  digests().Draw(t, "capabilities"),
 			Inputs:        digests().Draw(t, "inputs"),
@@ -244,6 +245,13 @@ func TestEnumerationsOfTheFuture(t *testing.T) {
 			}
 		}
 	}
+	for _, v := range []uint64{0, 4, 255, 256 + 1, 256 + 2, 1<<32 + 3, math.MaxUint64} {
+		elements := append(elementsOf(steady()), 0, v)
+		m, err := wire.Unmarshal(mustEncode(t, map[int]any{0: []int{1, 1}, 1: elements}))
+		if err != nil || m.Heartbeat.UpgradeResult != peer.UpgradeResultNone {
+			t.Errorf("upgrade result %d reads as %+v, %v", v, m.Heartbeat, err)
+		}
+	}
 	flags := append(elementsOf(steady()), uint64(math.MaxUint64))
 	m, err := wire.Unmarshal(mustEncode(t, map[int]any{0: []int{1, 1}, 1: flags}))
 	all := peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading
@@ -275,6 +283,25 @@ func TestProtocolRanges(t *testing.T) {
 					t.Errorf("%d to %d, %s: %v, -want +got\n%s", low, high, what, err, diff)
 				}
 			}
+		}
+	}
+}
+
+// TestUpgradeResultIsLeftOut: a heartbeat without one takes no byte more for it, and one
+// of a peer that does not know the element says that there is none.
+func TestUpgradeResultIsLeftOut(t *testing.T) {
+	for result, more := range []int{0, 2, 2, 2} {
+		hb := steady()
+		hb.UpgradeResult = peer.UpgradeResult(result)
+		b := mustAppend(t, heartbeatMessage(hb))
+		if want := 72 + more; len(b) != want {
+			t.Errorf("with the result %v a heartbeat takes %d bytes, want %d", hb.UpgradeResult, len(b), want)
+		}
+	}
+	for _, elements := range [][]any{elementsOf(steady()), append(elementsOf(steady()), 0)} {
+		m, err := wire.Unmarshal(mustEncode(t, map[int]any{0: []int{1, 1}, 1: elements}))
+		if err != nil || m.Heartbeat.UpgradeResult != peer.UpgradeResultNone {
+			t.Errorf("%d elements read as %+v, %v", len(elements), m.Heartbeat, err)
 		}
 	}
 }
