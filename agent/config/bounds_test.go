@@ -24,6 +24,16 @@ func TestBounds(t *testing.T) {
 		{"local", "admin_group", []string{`"` + x(32) + `"`, `"a.b-c_1"`}, []string{`"` + x(33) + `"`, `""`, `"-a"`, `"a b"`, `"ä"`}},
 		{"identity", "peer_serial", []string{`"` + x(64) + `"`, `"S/N 5"`}, []string{`"` + x(65) + `"`, `""`, `" a"`, `"a\n"`, `"\u202e"`}},
 		{"identity", "peer_fingerprints", []string{"[]", prints(1), prints(MaxPins)}, []string{prints(MaxPins + 1), prints(3 * maxItems)}},
+		{"link", "key_change", []string{`"2s"`, `"24h"`, `"90m"`}, []string{`"1.999s"`, `"24h1s"`, `"2.0005s"`, `"0s"`, `"1"`, `5`}},
+		{"alarm", "raise_after", []string{`"1s"`, `"168h"`}, []string{`"999ms"`, `"169h"`, `"0s"`, `""`}},
+		{"alarm", "reopen_within", []string{`"0s"`, `"168h"`}, []string{`"-1s"`, `"169h"`}},
+		{"role.hook", "max_age", []string{`"2s"`, `"1h"`}, []string{`"1s"`, `"61m"`}},
+		{"role.hook", "command", []string{`["/a"]`, words(maxCommandWords)}, []string{`[]`, `["a"]`, `["/a", 1]`, `["/a", "\u0000"]`, `"/a"`, words(maxCommandWords + 1)}},
+		{"role.frr", "vrid", []string{"1", "255"}, []string{"0", "256"}},
+		{"role.frr", "interface", []string{`"lan0"`}, []string{`""`, `"a/b"`}},
+		{"role.keepalived", "instance", []string{`"VI_1"`, `"` + x(255) + `"`}, []string{`""`, `"a b"`, `"` + x(256) + `"`}},
+		{"role", "virtual_addresses", []string{`["192.0.2.1"]`, addresses(maxVirtualAddresses)}, []string{`[]`, `["192.0.2.1", "192.0.2.1"]`, `["fe80::1%eth0"]`, `["192.0.2.0/24"]`, addresses(maxVirtualAddresses + 1)}},
+		{"role", "source", []string{`"none"`, "\"hook\"\nhook.file = \"/f\"", "\"auto\"\nfrr.command = [\"/f\"]"}, []string{`"hook"`, `"auto"`, `"vip"`, `"vrrp"`, "\"frr\"\nhook.file = \"/f\""}},
 	} {
 		for i, value := range append(c.accepted, c.refused...) {
 			_, err := Parse("f", []byte(minimalWith(c.section, c.key, value)))
@@ -40,6 +50,25 @@ func TestBounds(t *testing.T) {
 		if ok != (err == nil) {
 			t.Errorf("interface %q: %v", name, err)
 		}
+	}
+}
+
+// words is a list of n words of a command.
+func words(n int) string { return `["/a"` + strings.Repeat(`, "b"`, n-1) + "]" }
+
+// addresses is a list of n addresses.
+func addresses(n int) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = fmt.Sprintf("%q", fmt.Sprintf("192.0.2.%d", i+1))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+func TestInstanceAndGroupExcludeEachOther(t *testing.T) {
+	_, err := Parse("f", []byte(minimal+"[role.keepalived]\ninstance = \"a\"\ngroup = \"b\"\n"))
+	if err == nil || !strings.Contains(err.Error(), "one of the two") {
+		t.Errorf("both: %v", err)
 	}
 }
 

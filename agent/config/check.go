@@ -39,6 +39,7 @@ func (r *reader) read(data []byte) {
 	}
 	r.checkAddresses()
 	r.checkTrust()
+	r.checkRole()
 }
 
 func (r *reader) add(at Position, key, value, what string) {
@@ -176,6 +177,42 @@ func (r *reader) checkTrust() {
 	}
 }
 
+// checkRole finds a source of the HA state that counts and is not set up.
+func (r *reader) checkRole() {
+	const instance, group = "role.keepalived.instance", "role.keepalived.group"
+	if v, ok := r.raw[group]; ok && r.config.given[instance] != (Position{}) {
+		r.add(v.at, group, v.raw, "beside "+instance+": accepted is one of the two")
+	}
+	v, ok := r.raw["role.source"]
+	if !ok || r.broken {
+		return
+	}
+	var wanted []string
+	for _, s := range roleSources {
+		if source := r.config.Role.Source; source != s.word && source != RoleAuto {
+			continue
+		}
+		if slices.ContainsFunc(s.keys, func(key string) bool { return r.config.given[key] != (Position{}) }) {
+			return
+		}
+		wanted = append(wanted, s.keys...)
+	}
+	if len(wanted) > 0 {
+		r.add(v.at, "role.source", v.raw, "nothing says how it is asked, accepted: "+strings.Join(wanted, " or ")+" beside it")
+	}
+}
+
+// roleSources are the keys of which one sets up a source.
+var roleSources = []struct {
+	word string
+	keys []string
+}{
+	{RoleKeepalived, []string{"role.keepalived.fifo"}},
+	{RoleFRR, []string{"role.frr.socket", "role.frr.command"}},
+	{RoleHook, []string{"role.hook.file", "role.hook.command"}},
+	{RoleVIP, []string{"role.virtual_addresses"}},
+}
+
 func keyNamed(name string) (key, bool) {
 	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
 	if i < 0 {
@@ -226,7 +263,7 @@ func meantKey(unknown string) string {
 		return "did you mean " + section + "." + near + "?"
 	}
 	byName := make(map[string]string)
-	for _, k := range keys {
+	for _, k := range slices.Backward(keys) { // of several with one name the first is meant
 		_, n := cutLast(k.name)
 		byName[n] = k.name
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"socketha/agent/alarm"
 	"socketha/peer"
 	"socketha/platform/plainfile"
 )
@@ -29,7 +30,11 @@ type Config struct {
 	Link      Link
 	Pair      Pair
 	Identity  Identity
+	State     State
 	Appliance Appliance
+	Impact    Impact
+	Role      Role
+	Alarm     alarm.Config
 	Local     Local
 	Log       Log
 
@@ -48,6 +53,8 @@ type Link struct {
 
 	Interval         time.Duration // peer.MinInterval to peer.MaxInterval, whole milliseconds
 	DetectMultiplier uint8         // peer.MinDetectMult to peer.MaxDetectMult
+
+	KeyChange time.Duration // how often a session gets new keys, 2 s to 24 h
 }
 
 // Static reports whether the addresses are configured rather than discovered.
@@ -92,6 +99,16 @@ type Identity struct {
 	PeerSerial string // expected S/N of the peer, or empty; always set with CA
 }
 
+// State is where what has to survive a restart is kept.
+type State struct {
+	Directory string // absolute path; made if it is missing
+}
+
+// Impact says what a failover is judged by.
+type Impact struct {
+	CatalogFile string // feature catalog; empty: the one that is built in
+}
+
 // Appliance says where the machine tells about itself. Paths are absolute and
 // taken below Root.
 type Appliance struct {
@@ -101,6 +118,7 @@ type Appliance struct {
 	VersionFile      string
 	SiteFile         string
 	CapabilitiesFile string
+	UpgradeMarker    string // while it exists, a firmware upgrade is declared
 }
 
 // Local is the interface to this machine's own programs.
@@ -128,12 +146,13 @@ const (
 // interface and the role, which nobody can guess.
 func Default() *Config {
 	return &Config{
-		Link: Link{Port: 20481, Interval: time.Second, DetectMultiplier: 3},
+		Link: Link{Port: 20481, Interval: time.Second, DetectMultiplier: 3, KeyChange: time.Hour},
 		Identity: Identity{
 			Key:         "/var/lib/socketha/key.pem",
 			Certificate: "/var/lib/socketha/certificate.pem",
 			PinsFile:    "/var/lib/socketha/pins",
 		},
+		State: State{Directory: "/var/lib/socketha/state"},
 		Appliance: Appliance{
 			Root:             "/",
 			SerialFile:       "/etc/socketha/serial",
@@ -141,7 +160,10 @@ func Default() *Config {
 			VersionFile:      "/etc/socketha/version",
 			SiteFile:         "/etc/socketha/site",
 			CapabilitiesFile: "/etc/socketha/capabilities",
+			UpgradeMarker:    "/run/socketha/upgrading",
 		},
+		Role:  Role{Source: RoleNone, Hook: Hook{MaxAge: time.Minute}},
+		Alarm: alarm.DefaultConfig(),
 		Local: Local{Socket: DefaultSocket},
 		Log:   Log{Level: slog.LevelInfo, Format: LogText},
 	}

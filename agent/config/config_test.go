@@ -16,6 +16,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"socketha/agent/alarm"
 	"socketha/peer"
 )
 
@@ -91,6 +92,7 @@ local_address = "192.0.2.1"
 peer_address = "192.0.2.2"
 interval = "100ms"
 detect_multiplier = 0x05
+key_change = "2s"
 [pair]
 role = "secondary"
 [identity]
@@ -100,6 +102,8 @@ pins_file = "/p"
 peer_fingerprints = ["sha256:00000000000000000000000000000000000000000000000000000000000000fF"]
 ca = "/ca"
 peer_serial = "SKT 2"
+[state]
+directory = "/st"
 [appliance]
 root = "/host"
 serial_file = "/1"
@@ -107,6 +111,32 @@ model_file = "/2"
 version_file = "/3"
 site_file = "/4"
 capabilities_file = "/5"
+upgrade_marker = "/6"
+[impact]
+catalog_file = "/c.csv"
+[role]
+source = "auto"
+virtual_addresses = ["192.0.2.9", "2001:db8::9"]
+[role.keepalived]
+fifo = "/fifo"
+instance = "VI_1"
+pid_file = "/pid"
+[role.frr]
+socket = "/vty"
+command = ["/bin/vtysh", "-c"]
+interface = "lan0"
+vrid = 255
+[role.hook]
+file = "/hook"
+max_age = "2s"
+command = ["/bin/hook"]
+[alarm]
+raise_after = "1s"
+disconnected_after = "2s"
+clear_after = "3s"
+reopen_within = "0s"
+upgrade_hold = "5s"
+failover_hold = "168h"
 [local]
 socket = "/tmp/../s"
 admin_group = "wheel"
@@ -122,18 +152,33 @@ format = "json"
 		Link: Link{
 			Interface: "bond0.7", Port: 20000, Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("192.0.2.2"),
 			Interval: 100 * time.Millisecond, DetectMultiplier: 5,
+			KeyChange: 2 * time.Second,
 		},
 		Pair:      Pair{Role: peer.RoleSecondary},
 		Identity:  Identity{Key: "/k", Certificate: "/c", PinsFile: "/p", PeerFingerprints: []Fingerprint{{31: 0xff}}, CA: "/ca", PeerSerial: "SKT 2"},
-		Appliance: Appliance{Root: "/host", SerialFile: "/1", ModelFile: "/2", VersionFile: "/3", SiteFile: "/4", CapabilitiesFile: "/5"},
-		Local:     Local{Socket: "/s", AdminGroup: "wheel"},
-		Log:       Log{Level: slog.LevelDebug, Format: LogJSON},
+		Appliance: Appliance{Root: "/host", SerialFile: "/1", ModelFile: "/2", VersionFile: "/3", SiteFile: "/4", CapabilitiesFile: "/5", UpgradeMarker: "/6"},
+		State:     State{Directory: "/st"},
+		Impact:    Impact{CatalogFile: "/c.csv"},
+		Role: Role{
+			Source:           RoleAuto,
+			Keepalived:       Keepalived{FIFO: "/fifo", Instance: "VI_1", PIDFile: "/pid"},
+			FRR:              FRR{Socket: "/vty", Command: []string{"/bin/vtysh", "-c"}, Interface: "lan0", VRID: 255},
+			Hook:             Hook{File: "/hook", MaxAge: 2 * time.Second, Command: []string{"/bin/hook"}},
+			VirtualAddresses: []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")},
+		},
+		Alarm: alarm.Config{
+			RaiseAfter: time.Second, DisconnectedAfter: 2 * time.Second, ClearAfter: 3 * time.Second,
+			UpgradeHold: 5 * time.Second, FailoverHold: 168 * time.Hour,
+			FlapChanges: alarm.DefaultConfig().FlapChanges, FlapWithin: alarm.DefaultConfig().FlapWithin,
+		},
+		Local: Local{Socket: "/s", AdminGroup: "wheel"},
+		Log:   Log{Level: slog.LevelDebug, Format: LogJSON},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	for _, k := range keys {
-		if got.IsDefault(k.name) {
+		if got.IsDefault(k.name) && k.name != "role.keepalived.group" { // which excludes the instance
 			t.Errorf("%s counts as default: the test leaves it out, or the key does not note it", k.name)
 		}
 	}
@@ -225,17 +270,18 @@ func TestSampleIsCompleteAndHasTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range keys {
-		if c.IsDefault(k.name) {
+		if c.IsDefault(k.name) && k.name != "role.keepalived.group" {
 			t.Errorf("the sample does not show %s", k.name)
 		}
 	}
 }
 
-// uncomment switches on the lines that begin with "#" and a key.
+// uncomment switches on the lines that begin with "#" and a key, but for the one
+// that excludes another.
 func uncomment(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		if key, _, ok := strings.Cut(line, " = "); ok && strings.HasPrefix(key, "#") && !strings.Contains(key, " ") {
+		if key, _, ok := strings.Cut(line, " = "); ok && strings.HasPrefix(key, "#") && !strings.Contains(key, " ") && key != "#group" {
 			lines[i] = line[1:]
 		}
 	}

@@ -73,6 +73,12 @@ func quoted(s string) string {
 
 // duration is short where the standard form has zeros at its end: "1m0s".
 func duration(d time.Duration) string {
+	switch {
+	case d >= time.Hour && d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d >= 2*time.Minute && d%time.Minute == 0: // "60s" is what a heartbeat reads as
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
 	if d%time.Second == 0 {
 		return fmt.Sprintf("%ds", d/time.Second)
 	}

@@ -143,7 +143,7 @@ func (s *scan) path(prefix string, it unstable.Iterator) (path string, at Positi
 
 // maxItems bounds how far a list is looked at; every list of ours has to be
 // shorter, so what is cut off was refused already.
-const maxItems = 64
+const maxItems = 96
 
 // value converts n, which follows the key that ends at keyEnd.
 func (s *scan) value(n *unstable.Node, keyEnd int) value {
