@@ -15,6 +15,7 @@ type Paths struct {
 	VersionFile      string
 	SiteFile         string
 	CapabilitiesFile string
+	UpgradeMarker    string
 }
 
 // DefaultPaths returns where the files are by default.
@@ -26,6 +27,7 @@ func DefaultPaths() Paths {
 		VersionFile:      "/etc/socketha/version",
 		SiteFile:         "/etc/socketha/site",
 		CapabilitiesFile: "/etc/socketha/capabilities",
+		UpgradeMarker:    "/run/socketha/upgrading",
 	}
 }
 
@@ -43,6 +45,8 @@ func (p Paths) file(f Field) string {
 		path = p.SiteFile
 	case Capabilities:
 		path = p.CapabilitiesFile
+	case Marker:
+		path = p.UpgradeMarker
 	}
 	if path == "" {
 		return ""
@@ -60,6 +64,7 @@ const (
 	Version
 	Site
 	Capabilities
+	Marker     // of a firmware upgrade: that the file is there says it
 	fields int = iota // how many there are
 )
 
@@ -76,6 +81,8 @@ func (f Field) String() string {
 		return "site"
 	case Capabilities:
 		return "capabilities"
+	case Marker:
+		return "upgrade marker"
 	}
 	return fmt.Sprintf("Field(%d)", uint8(f))
 }
@@ -93,6 +100,8 @@ func (f Field) content() string {
 		return "the id of the site"
 	case Capabilities:
 		return "the capabilities of the firmware"
+	case Marker:
+		return "the version that is being installed"
 	}
 	return "it"
 }
@@ -108,6 +117,11 @@ type Facts struct {
 
 	// Capabilities is nil if the firmware has no manifest or a broken one.
 	Capabilities *Manifest
+
+	// Upgrading says that the marker of a firmware upgrade is there, whatever is
+	// in it; UpgradeTarget is the version in it, empty if it holds none.
+	Upgrading     bool
+	UpgradeTarget string // at most 64 bytes of printable UTF-8
 
 	errs [fields]error
 }
@@ -168,6 +182,8 @@ func assemble(all [fields]reading) *Facts {
 		SiteID:       all[Site].text,
 		SiteName:     all[Site].second,
 		Capabilities: all[Capabilities].manifest,
+
+		Upgrading: all[Marker].present, UpgradeTarget: all[Marker].text,
 	}
 	for f, r := range all {
 		facts.errs[f] = r.err

@@ -29,6 +29,9 @@ func tree(t testing.TB, files map[Field]string) Paths {
 
 func write(t testing.TB, path, content string) {
 	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +62,12 @@ func TestReadNothing(t *testing.T) {
 	got := Read(tree(t, nil))
 	for f := range Field(fields) {
 		err := got.Err(f)
+		if f == Marker {
+			if err != nil || got.Upgrading {
+				t.Errorf("no marker: %v, upgrading %t", err, got.Upgrading)
+			}
+			continue
+		}
 		if f == Capabilities {
 			if err != nil || got.Capabilities != nil {
 				t.Errorf("no manifest: %v, want no problem: older firmware has none", err)
@@ -72,6 +81,33 @@ func TestReadNothing(t *testing.T) {
 	}
 	if len(got.Errs()) != 4 {
 		t.Errorf("%d errors, want 4", len(got.Errs()))
+	}
+}
+
+// The marker says by being there that an upgrade goes on; what is in it only says
+// to which version.
+func TestReadMarker(t *testing.T) {
+	for content, target := range map[string]string{
+		"":                        "",
+		" 18.4.1\n":               "18.4.1",
+		"two\nlines":              "",
+		"\x1b[31m":                "",
+		strings.Repeat("1", 65):   "",
+		strings.Repeat("1", 5000): "",
+	} {
+		files := complete()
+		files[Marker] = content
+		got := Read(tree(t, files))
+		if !got.Upgrading || got.UpgradeTarget != target || len(got.Errs()) != 0 {
+			t.Errorf("%.10q: upgrading %t to %q, errors %v", content, got.Upgrading, got.UpgradeTarget, got.Errs())
+		}
+	}
+	paths := tree(t, complete())
+	if err := os.MkdirAll(paths.file(Marker), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if !Read(paths).Upgrading {
+		t.Error("a folder in the place of the marker says nothing")
 	}
 }
 

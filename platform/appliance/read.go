@@ -24,6 +24,7 @@ type reading struct {
 	text     string
 	second   string    // the second line of a site
 	manifest *Manifest // of capabilities, made from text
+	present  bool      // of a marker
 	err      error     // a *Problem
 }
 
@@ -32,12 +33,15 @@ func (r reading) equal(o reading) bool {
 	if r.err != nil || o.err != nil {
 		return r.err != nil && o.err != nil && r.err.Error() == o.err.Error()
 	}
-	return r.text == o.text && r.second == o.second
+	return r.text == o.text && r.second == o.second && r.present == o.present
 }
 
 // read reads the file of one fact. last spares parsing what has not changed.
 func read(paths Paths, f Field, last reading) reading {
 	path := paths.file(f)
+	if f == Marker {
+		return readMarker(path)
+	}
 	if path == "" {
 		if f == Capabilities {
 			return reading{}
@@ -61,6 +65,23 @@ func read(paths Paths, f Field, last reading) reading {
 	r, err := parse(f, data)
 	if err != nil {
 		return failed(f, path, err)
+	}
+	return r
+}
+
+// readMarker never fails: whoever leaves something unreadable there still says
+// that an upgrade goes on.
+func readMarker(path string) reading {
+	if path == "" {
+		return reading{}
+	}
+	data, err := plainfile.Read(path, maxFile)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return reading{} // of a folder that may not be looked into nothing is known
+	}
+	r := reading{present: true, text: trim(string(data))}
+	if checkText("the version", r.text, maxValue) != nil {
+		r.text = ""
 	}
 	return r
 }
@@ -99,7 +120,7 @@ func parse(f Field, data []byte) (reading, error) {
 		return parseSite(text)
 	case Serial, Model:
 		return reading{text: text}, checkText(f.content(), text, maxValue)
-	case Version, Capabilities:
+	case Version, Capabilities, Marker:
 	}
 	return reading{text: text}, nil
 }

@@ -73,6 +73,25 @@ func TestPollingNoticesAChange(t *testing.T) {
 	})
 }
 
+func TestMarkerComesAndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		paths := tree(t, complete())
+		w := run(t, paths, polling)
+		for _, upgrading := range []bool{true, false} {
+			if upgrading {
+				write(t, paths.file(Marker), "18.4.1")
+			} else if err := os.Remove(paths.file(Marker)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if f := w.Facts(); !notified(w) || f.Upgrading != upgrading || (f.UpgradeTarget == "18.4.1") != upgrading {
+				t.Errorf("upgrading %t to %q, want %t", f.Upgrading, f.UpgradeTarget, upgrading)
+			}
+		}
+	})
+}
+
 func TestPollingOutlastsATruncation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		paths := tree(t, complete())
