@@ -53,6 +53,18 @@ func (c *Conn) opened() {
 	c.heard.Store(nanotime())
 }
 
+// confirmWithin is how long after an authentic record the peer counts as alive
+// where it was: the kernel is told so with what is sent, and need not ask for the
+// link address again, which is lost as often as any frame. The kernel asks after
+// 5 s without (DELAY_PROBE_TIME).
+const confirmWithin = 3 * time.Second
+
+// alive reports whether the peer has authenticated a record a moment ago. What
+// came before the first one counts for nothing: anyone can send a handshake.
+func (c *Conn) alive() bool {
+	return c.unseal.Load() > 0 && nanotime()-c.heard.Load() <= int64(confirmWithin)
+}
+
 // begin starts the idle time-out. The timer is made first and started second,
 // so that its function finds it.
 func (c *Conn) begin() {

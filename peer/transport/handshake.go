@@ -39,6 +39,7 @@ func (e *Endpoint) handshake(ctx context.Context, raw net.Conn, a *attempt) (*Co
 	if e.bypass {
 		c.wire.Bypass()
 	}
+	c.wire.Confirm(c.alive)
 	c.begun = nanotime()
 	c.heard.Store(c.begun)
 	v := &verifier{endpoint: e, mute: c.wire.Mute}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"socketha/peer/transport/internal/guard"
 )
 
 // memNet is a network in memory: it runs under synctest, where a stall of pion
@@ -25,6 +27,8 @@ type memNet struct {
 
 	// carry returns the delays of the copies to deliver; nil loses the datagram.
 	carry func(from, to netip.AddrPort, b []byte) []time.Duration
+	// confirmed sees every datagram whose sender says that the receiver is alive.
+	confirmed func(from, to netip.AddrPort, b []byte)
 	// tap sees every datagram sent, before it may be lost.
 	tap func(from, to netip.AddrPort, b []byte)
 }
@@ -175,6 +179,27 @@ func (s *memSocket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 	return len(b), nil
 }
 
+func (s *memSocket) Sender(to netip.AddrPort) (guard.Sender, error) {
+	return memSender{s.host, s.local, to}, nil
+}
+
+// memSender sends for a socket to one address.
+type memSender struct {
+	host     *memHost
+	from, to netip.AddrPort
+}
+
+func (s memSender) Send(b []byte, confirm bool) (int, error) {
+	s.host.net.mu.Lock()
+	confirmed := s.host.net.confirmed
+	s.host.net.mu.Unlock()
+	if confirm && confirmed != nil {
+		confirmed(s.from, s.to, b)
+	}
+	s.host.send(s.from, s.to, b)
+	return len(b), nil
+}
+
 func (s *memSocket) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(s.local) }
 
 func (s *memSocket) Close() error {
@@ -199,9 +224,10 @@ func (c *memConn) receive(from netip.AddrPort, b []byte) {
 
 func (c *memConn) Read(b []byte) (int, error) { return c.read(b) }
 
-func (c *memConn) Write(b []byte) (int, error) {
-	c.host.send(c.local, c.remote, b)
-	return len(b), nil
+func (c *memConn) Write(b []byte) (int, error) { return c.Send(b, false) }
+
+func (c *memConn) Send(b []byte, confirm bool) (int, error) {
+	return memSender{c.host, c.local, c.remote}.Send(b, confirm)
 }
 
 func (c *memConn) Close() error {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 
+	"socketha/peer/transport/internal/guard"
 	"socketha/peer/transport/internal/sock"
 )
 
@@ -14,10 +15,12 @@ type network interface {
 	Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error)
 }
 
-// packetSocket is an unconnected UDP socket; *net.UDPConn is one.
+// packetSocket is an unconnected UDP socket. What Sender returns costs less for
+// many datagrams to one address.
 type packetSocket interface {
 	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
 	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	Sender(to netip.AddrPort) (guard.Sender, error)
 	LocalAddr() net.Addr
 	Close() error
 }
@@ -30,7 +33,17 @@ func (k kernel) Listen(ctx context.Context, local netip.AddrPort) (packetSocket,
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return kernelSocket{c, k.iface != ""}, nil
+}
+
+// kernelSocket is a UDP socket; bound says whether to an interface.
+type kernelSocket struct {
+	*net.UDPConn
+	bound bool
+}
+
+func (s kernelSocket) Sender(to netip.AddrPort) (guard.Sender, error) {
+	return sock.NewSender(s.UDPConn, to, s.bound)
 }
 
 func (k kernel) Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {

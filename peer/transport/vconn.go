@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"socketha/peer/transport/internal/guard"
 )
 
 // vconn is the acceptor's side of one association: a net.Conn over the socket
@@ -15,7 +17,8 @@ type vconn struct {
 	owner  *acceptor
 	socket packetSocket
 	remote netip.AddrPort
-	cancel context.CancelCauseFunc // ends the handshake
+	out    atomic.Pointer[guard.Sender] // made when the source is proven: a flood gets none
+	cancel context.CancelCauseFunc      // ends the handshake
 
 	established bool // guarded by the owner's mu
 
@@ -27,9 +30,12 @@ type vconn struct {
 // Read returns the next datagram from remote.
 func (v *vconn) Read(b []byte) (int, error) { return v.read(b) }
 
-// Write sends one datagram to remote. A ServerHello means that pion has
-// accepted the cookie.
-func (v *vconn) Write(b []byte) (int, error) {
+// Write sends one datagram to remote.
+func (v *vconn) Write(b []byte) (int, error) { return v.Send(b, false) }
+
+// Send is Write, and with confirm says that the peer is alive (guard.Sender). A
+// ServerHello means that pion has accepted the cookie.
+func (v *vconn) Send(b []byte, confirm bool) (int, error) {
 	select {
 	case <-v.closed:
 		return 0, net.ErrClosed
@@ -38,7 +44,19 @@ func (v *vconn) Write(b []byte) (int, error) {
 	if isServerHello(b) {
 		v.proven.Store(true)
 	}
-	return v.socket.WriteToUDPAddrPort(b, v.remote)
+	if !v.proven.Load() {
+		return v.socket.WriteToUDPAddrPort(b, v.remote)
+	}
+	out := v.out.Load()
+	if out == nil {
+		s, err := v.socket.Sender(v.remote)
+		if err != nil {
+			return 0, err
+		}
+		out = &s
+		v.out.Store(out)
+	}
+	return (*out).Send(b, confirm)
 }
 
 // provenSource reports whether raw is the acceptor's, and its source proven.

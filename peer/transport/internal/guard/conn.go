@@ -31,12 +31,26 @@ type Conn struct {
 	sent     atomic.Int32 // bytes of the largest datagram
 	received atomic.Int32
 	aside    func(datagram []byte) bool
+	sender   Sender      // inner, if it is one
+	alive    func() bool // nil: never
+}
+
+// Sender is a connection below that can tell the kernel, with confirm, that the
+// peer has answered a moment ago (MSG_CONFIRM of send(2)).
+type Sender interface {
+	Send(b []byte, confirm bool) (int, error)
 }
 
 // NewConn puts a filter over inner. hints counts errors taken for hints.
 func NewConn(inner net.Conn, filter *Filter, hints *atomic.Uint64) *Conn {
-	return &Conn{Conn: inner, Filter: filter, hints: hints, parted: make(chan struct{})}
+	c := &Conn{Conn: inner, Filter: filter, hints: hints, parted: make(chan struct{})}
+	c.sender, _ = inner.(Sender)
+	return c
 }
+
+// Confirm has f asked, before each datagram is sent, whether something authentic
+// came from the peer a moment ago. It must be called before the first Write.
+func (c *Conn) Confirm(f func() bool) { c.alive = f }
 
 // Bypass lets every record through. Tests use it to show what pion alone does
 // with forged records; it must be called before the first Read.
@@ -122,16 +136,24 @@ func (c *Conn) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	c.measure(&c.sent, len(b))
-	n, err := c.Conn.Write(b)
+	n, err := c.send(b)
 	if err != nil && isHint(err) {
 		c.hints.Add(1)
-		n, err = c.Conn.Write(b)
+		n, err = c.send(b)
 	}
 	if err != nil && isHint(err) {
 		c.hints.Add(1)
 		return len(b), nil
 	}
 	return n, err
+}
+
+// send passes one datagram down.
+func (c *Conn) send(b []byte) (int, error) {
+	if c.sender == nil {
+		return c.Conn.Write(b)
+	}
+	return c.sender.Send(b, c.alive != nil && c.alive())
 }
 
 // isHint tells what the network can cause from what is wrong with the socket.

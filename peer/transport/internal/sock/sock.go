@@ -33,7 +33,7 @@ func Listen(ctx context.Context, iface string, local netip.AddrPort) (*net.UDPCo
 
 // Dial opens a UDP socket connected to remote, from a port of the kernel's
 // choice on local's address. Only datagrams from remote reach it.
-func Dial(ctx context.Context, iface string, local netip.Addr, remote netip.AddrPort) (*net.UDPConn, error) {
+func Dial(ctx context.Context, iface string, local netip.Addr, remote netip.AddrPort) (*Conn, error) {
 	from, err := zoned(iface, netip.AddrPortFrom(local, 0))
 	if err != nil {
 		return nil, err
@@ -47,7 +47,12 @@ func Dial(ctx context.Context, iface string, local netip.Addr, remote netip.Addr
 	if err != nil {
 		return nil, fmt.Errorf("open connected UDP socket: %w", err)
 	}
-	return c, nil
+	sender, err := NewSender(c, netip.AddrPort{}, iface != "")
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return &Conn{c, sender}, nil
 }
 
 func network(a netip.AddrPort) string {
