@@ -36,6 +36,7 @@ var rules = []rule{
 	{"socketha/agent/journal", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/local/...", "net", "net/http"}, []string{"socketha/peer"}, "small state on flash knows nothing of the link"},
 	{"socketha/agent/config", []string{"socketha/platform/...", "socketha/peer/speaker", "socketha/agent/local/..."}, []string{"socketha/platform/plainfile"}, "configuration is data"},
 	{"socketha/agent/local/...", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker"}, nil, "the local API renders the document and nothing else"},
+	{"socketha/agent/metrics", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/..."}, []string{"socketha/agent/status", "socketha/peer", "socketha/peer/compat"}, "metrics render the document and nothing else"},
 }
 
 type pkg struct {
