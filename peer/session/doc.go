@@ -32,6 +32,10 @@
 //   - While not Up a Session announces and keeps a transmit interval of at least
 //     Config.SlowTx (section 6.8.3); a change of state is sent at once, so that the
 //     way to Up takes round trips and not seconds.
+//   - On a new path (authenticated, so the peer is there) what is said is repeated after
+//     50 ms, then twice as long each time, until both are Up or the interval is the
+//     usual one. A change of state starts anew with 50 ms. So a handshake of which a
+//     third is lost takes a fifth of a second (p95) and not 2.3 s.
 //   - Transmit interval: the larger of our DesiredTx and the peer's RequiredRx, less
 //     10 to 25 % of jitter (section 6.8.7), so that the last heartbeat before
 //     detection is never in a race with the timer.

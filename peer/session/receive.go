@@ -25,6 +25,7 @@ func (s *Session) receive(hb *Heartbeat) {
 	s.answer(hb)
 	s.apply(hb, newLife)
 	s.armDetect()
+	s.settle()
 	s.hurryTx()
 }
 

@@ -36,6 +36,8 @@ type Session struct {
 	copies   int        // of the planned stop still to be sent
 	confirm  bool       // the peer was Up when we stopped, so it will confirm
 
+	hurry time.Duration // pause after the next heartbeat of a handshake on a new path; 0: the usual one
+
 	nextTx   time.Time // the times below are zero when not armed
 	detectAt time.Time
 	probeAt  time.Time
@@ -114,12 +116,13 @@ func (s *Session) handle(ev Event) {
 		s.path = true
 		if s.state != peer.StateAdminDown {
 			s.urge = beat
+			s.hurry = firstRepeat
 		}
 		if s.state == peer.StateUp {
 			s.flags |= peer.FlagPoll // its Final proves the new path both ways
 		}
 	case PathDown:
-		s.path = false
+		s.path, s.hurry = false, 0
 	case Urgent:
 		s.urgent()
 	case Tick:
@@ -164,6 +167,9 @@ func (s *Session) enter(to peer.SessionState, diag Diag) {
 	s.act(Action{Kind: Changed, From: s.state, To: to, Diag: diag})
 	s.state, s.since = to, s.now
 	s.urge = beat
+	if s.hurry != 0 {
+		s.hurry = firstRepeat // one heartbeat got through; the next one is as likely to be lost
+	}
 	s.probeAt = time.Time{}
 	switch {
 	case to == peer.StateUp:

@@ -35,6 +35,7 @@ type node struct {
 	s       *session.Session
 	id      int
 	alive   bool
+	deaf    bool // all that is sent to it is lost
 	timers  peer.Timers
 	lastRx  time.Time     // when the last accepted heartbeat was delivered
 	detect  time.Duration // the detection time that one set
@@ -130,7 +131,7 @@ func (m *sim) next() (at time.Time, do func()) {
 	if len(m.fly) > 0 && (do == nil || !at.Before(m.fly[0].at)) {
 		at, do = m.fly[0].at, func() {
 			d := heap.Pop(&m.fly).(delivery)
-			if n := m.nodes[d.to]; n.alive {
+			if n := m.nodes[d.to]; n.alive && !n.deaf {
 				m.step(n, session.Event{Kind: session.Received, Heartbeat: d.hb})
 			}
 		}

@@ -16,6 +16,8 @@ const (
 	lateParts         = 4    // of the interval: a call later than one part is an own stall
 	maxSuspicions     = 5    // own stalls believed without a heartbeat in between
 
+	firstRepeat = peer.MinInterval // before what is said on a new path is said again; doubling
+
 	formerLifeIgnored = time.Second // what is still heard of it afterwards is alive
 
 	rttIntervals       = 10 // between round-trip measurements, but at least
@@ -73,15 +75,38 @@ func (s *Session) armTx() {
 		}
 		return
 	}
-	s.nextTx = s.now.Add(s.jittered())
+	s.nextTx = s.now.Add(s.jittered(s.pause()))
 }
 
-func (s *Session) jittered() time.Duration {
+// pause returns the interval before the next heartbeat. On a new path it starts short
+// and doubles until both sides are known to be Up, since any heartbeat of the handshake
+// may be lost, and waiting for the slow interval each time would take seconds. Section
+// 6.8.3 slows down a session that is not Up to spare a path that leads nowhere; this one
+// has just been proven by the peer's certificate, and the hurry is over within two seconds.
+func (s *Session) pause() time.Duration {
+	interval, hurry := s.txInterval(), s.hurry
+	if hurry == 0 || hurry >= interval {
+		s.hurry = 0
+		return interval
+	}
+	s.hurry *= 2
+	return hurry
+}
+
+// settle ends the hurry once both sides are known to be Up.
+func (s *Session) settle() {
+	if s.hurry != 0 && s.state == peer.StateUp && s.remote.State == peer.StateUp {
+		s.hurry = 0
+		s.nextTx = s.lastTx.Add(s.jittered(s.txInterval()))
+	}
+}
+
+func (s *Session) jittered(interval time.Duration) time.Duration {
 	j := s.cfg.Jitter()
 	if !(j >= 0 && j <= 1) { // also refuses NaN
 		j = 0
 	}
-	return time.Duration(float64(s.txInterval()) * (1 - jitterLeast - jitterRange*j))
+	return time.Duration(float64(interval) * (1 - jitterLeast - jitterRange*j))
 }
 
 // hurryTx pulls the next transmission forward when the peer's heartbeat has

@@ -94,18 +94,20 @@ func (e *Endpoint) SetPeers(peers []netip.AddrPort) {
 
 // SetLocal says which address is ours: one that has appeared (IPv6: after
 // duplicate address detection) or changed. Port 0 keeps the port. An invalid
-// address means that there is none; then nobody is talked to. If anything
-// changes it is a [Endpoint.Rebind].
-func (e *Endpoint) SetLocal(local netip.AddrPort) {
+// address means that there is none; then nobody is talked to. If it changes
+// anything it reports so, and is a [Endpoint.Rebind].
+func (e *Endpoint) SetLocal(local netip.AddrPort) (changed bool) {
 	port := local.Port()
 	if port == 0 {
 		port = e.addresses().local.Port()
 	}
 	local = netip.AddrPortFrom(local.Addr().Unmap(), port)
-	if e.rewrite(func(b *book) { b.local = local }) {
-		e.Rebind()
-		e.ledger.notify()
+	if !e.rewrite(func(b *book) { b.local = local }) {
+		return false
 	}
+	e.Rebind()
+	e.ledger.notify()
+	return true
 }
 
 // rewrite changes the book and reports whether that made a difference.

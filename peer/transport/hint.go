@@ -120,19 +120,14 @@ func (e *Endpoint) newest(c *Conn) bool {
 // pokeAll pokes when the socket was opened and when there are other candidates,
 // until over is closed.
 func (a *acceptor) pokeAll(s packetSocket, over <-chan struct{}) {
-	for {
-		a.poke(s, over)
-		select {
-		case <-a.endpoint.poked:
-		case <-over:
-			return
-		}
+	for a.poke(s, over) {
 	}
 }
 
-// poke tells the peer that we listen, so that it dials at once, until it does or
-// over is closed.
-func (a *acceptor) poke(s packetSocket, over <-chan struct{}) {
+// poke tells the peer that we listen, so that it dials at once, until it does. It
+// reports whether to begin again: a candidate that comes late is not kept waiting
+// for the poke that was due next. It returns false once over is closed.
+func (a *acceptor) poke(s packetSocket, over <-chan struct{}) (again bool) {
 	e, begun := a.endpoint, time.Now()
 	timer := stopped()
 	defer timer.Stop()
@@ -140,15 +135,23 @@ func (a *acceptor) poke(s packetSocket, over <-chan struct{}) {
 		timer.Reset(time.Until(begun.Add(at)))
 		select {
 		case <-over:
-			return
+			return false
+		case <-e.poked:
+			return true
 		case <-timer.C:
 		}
 		if a.met() {
-			return
+			break
 		}
 		for _, peer := range e.addresses().reachable() {
 			e.sendHint(s, hintPoke, peer)
 		}
+	}
+	select {
+	case <-over:
+		return false
+	case <-e.poked:
+		return true
 	}
 }
 

@@ -101,6 +101,7 @@ type Beacon struct {
 // orders are what the loop was told and has not looked at yet.
 type orders struct {
 	local   netip.Addr
+	moved   bool // local may be another one now
 	rebind  bool
 	settled bool
 }
@@ -133,16 +134,23 @@ func (b *Beacon) Run(ctx context.Context) error {
 	return nil
 }
 
+// SetLocal says which address to send from, or with the zero Addr that the kernel
+// is to choose. If it is another one than that in use, or none is in use, this is
+// a [Beacon.Rebind]. One that is not link-local IPv6 is an error and changes
+// nothing.
+func (b *Beacon) SetLocal(local netip.Addr) error { return b.order(local, false) }
+
 // Rebind says that the interface came up or was made anew, or that its address
-// changed: new sockets, and a burst. local is the address to send from, or the
-// zero Addr for the kernel's choice; one that is not link-local IPv6 is an
-// error and changes nothing.
-func (b *Beacon) Rebind(local netip.Addr) error {
+// changed: new sockets, and a burst. local is as in [Beacon.SetLocal].
+func (b *Beacon) Rebind(local netip.Addr) error { return b.order(local, true) }
+
+func (b *Beacon) order(local netip.Addr, rebind bool) error {
 	if err := checkLocal(local); err != nil {
 		return fmt.Errorf("beacon: %w", err)
 	}
 	b.mu.Lock()
-	b.orders.local, b.orders.rebind = local.WithZone(""), true
+	b.orders.local, b.orders.moved = local.WithZone(""), true
+	b.orders.rebind = b.orders.rebind || rebind
 	b.mu.Unlock()
 	token(b.wake)
 	return nil

@@ -65,7 +65,7 @@ func newLoop(b *Beacon) *loop {
 
 func (l *loop) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		local, _ := l.obey(time.Now())
+		local, _ := l.obey(time.Now(), netip.Addr{})
 		p, err := l.net.open(local)
 		if err == nil {
 			l.pace.begin(time.Now())
@@ -78,17 +78,20 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
-// obey looks at the orders given since the last time.
-func (l *loop) obey(now time.Time) (local netip.Addr, rebind bool) {
+// obey looks at the orders given since the last time: where to send from, and
+// whether that takes new sockets while those in use send from current. An answer
+// under way to the old ones would be lost with them.
+func (l *loop) obey(now time.Time, current netip.Addr) (local netip.Addr, rebind bool) {
 	l.mu.Lock()
 	o := l.orders
-	l.orders.rebind = false
+	l.orders.rebind, l.orders.moved = false, false
 	l.mu.Unlock()
 	l.pace.settle(now, o.settled)
-	if o.rebind {
+	rebind = o.rebind || o.moved && (o.local != current || !current.IsValid())
+	if rebind {
 		l.rests = 0
 	}
-	return o.local, o.rebind
+	return o.local, rebind
 }
 
 // rest waits before sockets are tried again.
@@ -107,7 +110,7 @@ func (l *loop) rest(ctx context.Context) {
 		case <-timer.C:
 			return
 		case <-l.wake:
-			if _, rebind := l.obey(time.Now()); rebind {
+			if _, rebind := l.obey(time.Now(), netip.Addr{}); rebind {
 				return
 			}
 		}
@@ -142,7 +145,7 @@ func (l *loop) serve(ctx context.Context, p port) error {
 		case <-ctx.Done():
 			return nil
 		case <-l.wake:
-			if _, rebind := l.obey(time.Now()); rebind {
+			if _, rebind := l.obey(time.Now(), p.local()); rebind {
 				return nil
 			}
 		case d := <-in:
