@@ -2,18 +2,22 @@ package local
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"socketha/agent/status"
 )
 
-// route is one path. All routes so far are for reading: GET and HEAD.
+// route is one path: for reading (GET and HEAD), or for declaring (POST).
 type route struct {
 	path string
 	get  http.HandlerFunc
+	post *declaring
 }
 
 // handler finds the route of a request and guards it.
@@ -24,18 +28,36 @@ type handler struct {
 }
 
 func newHandler(s *Server) *handler {
-	return &handler{
+	h := &handler{
 		server: s,
 		cross:  http.NewCrossOriginProtection(),
 		routes: []route{
-			{"/v1/status", s.status},
-			{"/v1/events", s.events},
-			{"/healthz", s.healthz},
+			{path: "/v1/status", get: s.status},
+			{path: "/v1/events", get: s.events},
+			{path: "/v1/history", get: s.history},
+			{path: "/v1/support-request", get: s.supportRequest},
+			{path: "/v1/upgrade", post: &upgradeDeclaring},
+			{path: "/v1/failover", post: &failoverDeclaring},
+			{path: "/healthz", get: s.healthz},
 		},
 	}
+	for path, page := range s.cfg.Pages {
+		h.routes = append(h.routes, route{path: path, get: page.ServeHTTP})
+	}
+	return h
 }
 
-// headers are set on every answer. The interface serves data, never pages.
+// find returns the route of a path, or nil.
+func (h *handler) find(path string) *route {
+	i := slices.IndexFunc(h.routes, func(rt route) bool { return rt.path == path })
+	if i < 0 {
+		return nil
+	}
+	return &h.routes[i]
+}
+
+// headers are set on every answer. The interface itself serves data; a page
+// loosens the policy as far as it needs.
 var headers = [...][2]string{
 	{"Cache-Control", "no-store"},
 	{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
@@ -58,17 +80,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusForbidden, "cross_origin", "Requests of other origins are not allowed.")
 		return
 	}
-	i := slices.IndexFunc(h.routes, func(rt route) bool { return rt.path == r.URL.Path })
+	rt := h.find(r.URL.Path)
 	switch {
-	case i < 0:
+	case rt == nil:
 		refuse(w, r, http.StatusNotFound, "not_found", "There is nothing at this path.")
+	case rt.post != nil && r.Method == http.MethodPost:
+		h.server.declare(w, r, rt.post)
+	case rt.post != nil:
+		w.Header().Set("Allow", "POST")
+		refuse(w, r, http.StatusMethodNotAllowed, "method_not_allowed", "This path allows POST.")
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		refuse(w, r, http.StatusMethodNotAllowed, "method_not_allowed", "This path allows GET and HEAD.")
 	case r.ContentLength != 0:
 		refuse(w, r, http.StatusBadRequest, "body_not_allowed", "A request for reading has no body.")
 	default:
-		h.routes[i].get(w, r)
+		rt.get(w, r)
 	}
 }
 
@@ -88,6 +115,19 @@ func (h *handler) knownHost(hostport string) bool {
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	d, _ := s.cfg.Source.Current()
 	writeJSON(w, http.StatusOK, d)
+}
+
+func (s *Server) history(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.cfg.Source.History())
+}
+
+// supportRequest answers with text for people, made from the same document.
+func (s *Server) supportRequest(w http.ResponseWriter, _ *http.Request) {
+	d, _ := s.cfg.Source.Current()
+	text := status.SupportRequest(&d)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = io.WriteString(w, text) // a client that went away needs no answer
 }
 
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ type fakeSource struct {
 
 	mu   sync.Mutex
 	n    int
+	past status.History
 	sick error
 }
 
@@ -32,7 +33,9 @@ func (f *fakeSource) Current() (status.Document, string) {
 }
 
 func (f *fakeSource) History() status.History {
-	return status.History{Schema: status.SchemaVersion, Transitions: []status.Transition{}}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.past
 }
 
 func (f *fakeSource) Healthy() error {
@@ -109,7 +112,13 @@ func connect(t *testing.T, l *pipeListener) net.Conn {
 // serve runs a server for the length of the test and checks that it stops well.
 func serve(t *testing.T, l net.Listener, src Source, hosts ...string) *Server {
 	t.Helper()
-	s, err := New(Config{Listener: l, Source: src, Log: slog.New(slog.DiscardHandler), Hosts: hosts})
+	return run(t, Config{Listener: l, Source: src, Log: slog.New(slog.DiscardHandler), Hosts: hosts})
+}
+
+// run runs a server as configured for the length of the test.
+func run(t *testing.T, cfg Config) *Server {
+	t.Helper()
+	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
@@ -58,11 +59,20 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Listener == nil || cfg.Source == nil || cfg.Log == nil {
 		return nil, errors.New("local interface: listener, source and log are required")
 	}
+	if cfg.Declarer != nil && cfg.Caller == nil {
+		return nil, errors.New("local interface: declarations need to know the caller")
+	}
 	s := &Server{
 		cfg:      cfg,
 		listener: newLimiter(cfg.Listener, MaxConns),
 		streams:  make(chan struct{}, MaxStreams),
 		stopping: make(chan struct{}),
+	}
+	own := newHandler(&Server{})
+	for path, page := range cfg.Pages {
+		if own.find(path) != nil || page == nil || !strings.HasPrefix(path, "/") {
+			return nil, fmt.Errorf("local interface: %q cannot be a page", path)
+		}
 	}
 	s.handler = newHandler(s)
 	return s, nil
