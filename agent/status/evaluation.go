@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"iter"
 	"math"
 	"net/netip"
 	"time"
@@ -58,6 +59,22 @@ func (ev *Evaluation) Readiness() peer.Readiness { return ev.readiness }
 // Compatibility returns the verdict over the versions, for the next heartbeat.
 func (ev *Evaluation) Compatibility() peer.Compatibility { return ev.verdict.Compatibility }
 
+// Conditions returns the states of the three conditions.
+func (ev *Evaluation) Conditions() (connected, keepalive, compatibleVersion ConditionState) {
+	return ev.conditions[condConnected].state, ev.conditions[condKeepalive].state, ev.conditions[condVersion].state
+}
+
+// Reasons yields the codes of what stands, gravest first, and since when.
+func (ev *Evaluation) Reasons() iter.Seq2[Code, Instant] {
+	return func(yield func(Code, Instant) bool) {
+		for _, r := range ev.reasons {
+			if !yield(r.code, r.since) {
+				return
+			}
+		}
+	}
+}
+
 // digest hashes the document as it would be at one fixed moment.
 func (ev *Evaluation) digest() string {
 	d := ev.render(Live{Now: ev.in.Now, Boot: time.Unix(0, 0)})
@@ -110,6 +127,8 @@ func (ev *Evaluation) render(live Live) Document {
 		Self:     ev.documentSelf(at),
 		Peer:     ev.documentPeer(live, at),
 		Remedy:   ev.remedy,
+		Impact:   documentImpact(in.Impact),
+		Alarm:    documentAlarm(in.Alarm, at),
 		Link:     documentLink(in.Link, live, at),
 		Upstream: documentUpstream(in.Upstream, live, at),
 	}
@@ -166,8 +185,11 @@ func (ev *Evaluation) documentPeer(live Live, at clock) PeerStatus {
 		Upgrade:        documentUpgrade(p.Upgrade, at(ev.peerUpgrade)),
 		View:           documentView(p),
 	}
-	if digest != nil {
+	switch {
+	case digest != nil:
 		out.Capabilities.Source = "advertised"
+	case ev.in.Impact != nil && p.Known:
+		out.Capabilities.Source = ev.in.Impact.PeerSource
 	}
 	if heard := lastHeard(p, live); heard != 0 {
 		age := math.Round(heard.since(live.Now).Seconds()*1e3) / 1e3
@@ -223,6 +245,38 @@ func documentUpgrade(u Upgrade, since Time) *UpgradeStatus {
 		return nil
 	}
 	return &UpgradeStatus{State: "declared", Target: shown(u.Target), Since: since}
+}
+
+func documentImpact(i *ImpactInput) *Impact {
+	if i == nil {
+		return nil
+	}
+	return &Impact{
+		Now:                documentFeatures(i.Now),
+		OnFailover:         documentFeatures(i.OnFailover),
+		RestoredOnFailover: documentFeatures(i.RestoredOnFailover),
+		Basis:              i.Basis,
+	}
+}
+
+func documentFeatures(list []ImpactFeature) []ImpactEntry {
+	out := make([]ImpactEntry, len(list))
+	for i, f := range list {
+		out[i] = ImpactEntry{ID: compat.Show(f.ID), Name: text0(f.Name), Since: shown(f.Since), Source: f.Source}
+	}
+	return out
+}
+
+func documentAlarm(a *AlarmInput, at clock) *Alarm {
+	if a == nil {
+		return nil
+	}
+	out := &Alarm{State: a.State, Since: at(a.Since), Occurrences: a.Occurrences, Flapping: a.Flapping}
+	if a.RaiseAt != 0 {
+		raise := at(a.RaiseAt)
+		out.RaiseAt = &raise
+	}
+	return out
 }
 
 func documentLink(l Link, live Live, at clock) LinkStatus {

@@ -18,7 +18,7 @@ type Evaluator struct {
 
 	selfUpgrade, peerUpgrade held[bool]
 
-	roles, meeting timer
+	roles, meeting, views timer
 }
 
 // The conditions, in the order of the document.
@@ -73,7 +73,7 @@ func (e *Evaluator) Evaluate(in Input) *Evaluation {
 	in = normalized(in)
 	v := judgeVersions(&in)
 	p, deadline := e.pulse(&in)
-	ev := &Evaluation{in: in, verdict: v, deadline: deadline}
+	ev := &Evaluation{in: in, verdict: v}
 
 	findings := [numConditions]finding{
 		condConnected: connected(&in),
@@ -83,13 +83,16 @@ func (e *Evaluator) Evaluate(in Input) *Evaluation {
 	for i, f := range findings {
 		ev.conditions[i] = condition{f, e.conditions[i].hold(f.state, in.Now)}
 	}
+	list := causes(&in, v, p)
+	ev.readiness = readinessOf(findings, list)
+	list, agreeBy := e.compareViews(&in, v, ev.readiness, list)
+	ev.deadline = earliest(deadline, agreeBy)
 	names := namesOf(&in, v.Upgrade)
-	ev.reasons = e.hold(causes(&in, v, p), names, in.Now)
+	ev.reasons = e.hold(list, names, in.Now)
 	ev.remedy = remedy(&in, v, names)
-	ev.readiness = readinessOf(findings, ev.reasons)
 	ev.readinessSince = e.readiness.hold(ev.readiness, in.Now)
-	ev.selfUpgrade = e.selfUpgrade.hold(in.Self.Upgrade.Declared, in.Now)
-	ev.peerUpgrade = e.peerUpgrade.hold(in.Peer.Upgrade.Declared, in.Now)
+	ev.selfUpgrade = upgradeSince(in.Self.Upgrade, e.selfUpgrade.hold(in.Self.Upgrade.Declared, in.Now))
+	ev.peerUpgrade = upgradeSince(in.Peer.Upgrade, e.peerUpgrade.hold(in.Peer.Upgrade.Declared, in.Now))
 	ev.after = *e
 	ev.meaning = ev.digest()
 	return ev
@@ -136,7 +139,24 @@ func (e *Evaluator) pulse(in *Input) (pulse, Instant) {
 	if amiss && !overRoles {
 		p = pulseChanging
 	}
-	return p, max(meets, settles) // one of them is zero
+	return p, earliest(meets, settles)
+}
+
+// earliest returns the earlier of two deadlines, of which zero is none.
+func earliest(a, b Instant) Instant {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// upgradeSince returns since when an upgrade is declared: as stated, else since
+// it was first seen.
+func upgradeSince(u Upgrade, seen Instant) Instant {
+	if u.Declared && u.Since != 0 {
+		return u.Since
+	}
+	return seen
 }
 
 // hold puts the causes into words and remembers since when each stands.
@@ -165,14 +185,14 @@ func (e *Evaluator) hold(list []cause, names map[string]string, now Instant) []r
 
 // readinessOf is the rule of readiness: every condition ok or not evaluated, and
 // no reason that is more than a warning.
-func readinessOf(findings [numConditions]finding, reasons []reason) peer.Readiness {
+func readinessOf(findings [numConditions]finding, list []cause) peer.Readiness {
 	for _, f := range findings {
 		if f.state != StateOK && f.state != StateNotEvaluated {
 			return peer.NotReady
 		}
 	}
-	for _, r := range reasons {
-		if r.code.Severity() != SeverityWarning {
+	for _, c := range list {
+		if c.code.Severity() != SeverityWarning {
 			return peer.NotReady
 		}
 	}

@@ -26,7 +26,32 @@ var golden = []struct {
 }{
 	{name: "ready", inputs: []Input{readyWith(t0)}, live: counters},
 	{name: "ready_minor_gap", inputs: []Input{readyWith(t0, versions("18.4.1", "18.3.3"))}},
-	{name: "ready_models_not_judged_yet", inputs: []Input{readyWith(t0, func(in *Input) { in.Peer.Model = "X1600" })}},
+	{name: "ready_capability_gap", inputs: []Input{readyWith(t0, versions("18.4.1", "18.3.3"), gap)}},
+	{name: "ready_catalog_differs", inputs: []Input{readyWith(t0, func(in *Input) { in.Impact = &ImpactInput{Basis: "ha_state", CatalogDiffers: true} })}},
+	{name: "ready_upgrade_overdue", inputs: []Input{readyWith(second(3000), func(in *Input) {
+		in.Self.Upgrade = Upgrade{Declared: true, Target: "18.4.1", Since: second(600), Overdue: true}
+	})}},
+	{name: "model_mismatch", inputs: []Input{readyWith(t0, func(in *Input) { in.Peer.Model = "X1600\x1b[31m" })}, outcome: OutcomeNotReady},
+	{name: "views_differ", inputs: []Input{
+		readyWith(second(0), sameInputs, peerSees(peer.NotReady, peer.Incompatible)),
+		readyWith(second(10), sameInputs, peerSees(peer.NotReady, peer.Incompatible)),
+	}},
+	{name: "flapping", inputs: []Input{readyWith(second(300), func(in *Input) {
+		in.Alarm = &AlarmInput{State: "clearing", Since: second(290), Occurrences: 5, Flapping: true}
+	})}},
+	{name: "incompatible_with_impact", inputs: []Input{
+		readyWith(t0, versions("18.3.3", "15.0.2"), func(in *Input) {
+			in.Peer.Capabilities = Capabilities{}
+			in.Impact = &ImpactInput{
+				OnFailover: []ImpactFeature{
+					{ID: "ipsec-ha", Name: "IPsec HA", Since: "16.0", Source: "catalog"},
+					{ID: "odd\x07id", Source: "unknown"},
+				},
+				Basis: "ha_state", PeerSource: "catalog",
+			}
+			in.Alarm = &AlarmInput{State: "pending", Since: t0, RaiseAt: second(3600)}
+		}),
+	}, outcome: OutcomeNotReady},
 	{name: "ready_no_role_source", inputs: []Input{readyWith(t0, states(peer.HAUnknown, peer.HAUnknown), func(in *Input) { in.Self.HASource = "" })}},
 	{name: "ready_connected", inputs: []Input{readyWith(t0, clouds(peer.UpstreamConnected, peer.UpstreamConnected))}, live: delivered},
 	{name: "ready_clock_unset", inputs: []Input{readyWith(t0, func(in *Input) { in.ClockUnset = true })}, live: year1970},
@@ -205,6 +230,15 @@ func delivered(l *Live) {
 }
 
 func year1970(l *Live) { l.Boot = time.Unix(0, 0) }
+
+func gap(in *Input) {
+	in.Impact = &ImpactInput{
+		OnFailover:         []ImpactFeature{{ID: "dns-proxy", Name: "DNS proxy", Since: "18.4", Source: "advertised"}},
+		RestoredOnFailover: []ImpactFeature{}, Basis: "ha_state", PeerSource: "advertised", CapabilityGap: true,
+	}
+}
+
+func sameInputs(in *Input) { in.SameInputs = true }
 
 func declareFailover(in *Input) { in.FailoverDeclared = true }
 

@@ -36,6 +36,20 @@ type Input struct {
 	// this build was made).
 	ClockUnset bool
 
+	// PairModels are the models that form a pair although they differ. A model
+	// always pairs with itself.
+	PairModels []string
+
+	// SameInputs says that the peer made its verdict from the same facts as we do.
+	SameInputs bool
+
+	// Impact is what a failover would cost; nil while that is not known. It is
+	// shared and never written to.
+	Impact *ImpactInput
+
+	// Alarm is the life cycle as of now; nil if there is none.
+	Alarm *AlarmInput
+
 	// FailoverDeclared says that a manual failover was declared and is still
 	// held; both Sockets active is then no split brain.
 	FailoverDeclared bool
@@ -78,6 +92,35 @@ type Capabilities struct {
 type Upgrade struct {
 	Declared bool
 	Target   string
+	Since    Instant // zero: since it is first stated
+	Overdue  bool    // declared for longer than an upgrade takes
+}
+
+// ImpactInput is what a failover would cost in features (contract section 2).
+type ImpactInput struct {
+	Now, OnFailover, RestoredOnFailover []ImpactFeature
+
+	Basis      string // one of the words of agent/impact
+	PeerSource string // what the peer's set rests on: advertised, catalog, unknown
+
+	CapabilityGap  bool // equal majors, and yet a failover would change what works
+	CatalogDiffers bool
+}
+
+// ImpactFeature is one feature. ID and Since may be a peer's words; Name is a
+// catalog's, which admits printable characters only.
+type ImpactFeature struct {
+	ID, Name, Since string
+	Source          string // advertised, catalog, unknown
+}
+
+// AlarmInput is where the site's alarm stands.
+type AlarmInput struct {
+	State       string  // clear, pending, raised, clearing
+	Since       Instant // of the state
+	RaiseAt     Instant // while pending; else zero
+	Occurrences int
+	Flapping    bool
 }
 
 // Peer is what this Socket knows of the other one. Its strings are as the peer

@@ -26,9 +26,20 @@ func causes(in *Input, v compat.Verdict, p pulse) []cause {
 	list = append(list, versionCauses(in, v)...)
 	list = append(list, cloudCauses(in)...)
 	list = append(list, certificateCauses(in)...)
+	list = append(list, modelCauses(in)...)
+	list = append(list, featureCauses(in)...)
+	list = append(list, upgradeCauses(in)...)
+	if in.Alarm != nil && in.Alarm.Flapping {
+		list = append(list, cause{CodeFlapping, "", params{"occurrences": in.Alarm.Occurrences}})
+	}
 	if in.ClockUnset {
 		list = append(list, cause{CodeClockUnset, "", params{}.put("self_serial", in.Self.Serial)})
 	}
+	return ordered(list)
+}
+
+// ordered sorts the gravest first and keeps one cause a code.
+func ordered(list []cause) []cause {
 	slices.SortStableFunc(list, func(a, b cause) int { return cmp.Compare(rank(a.code), rank(b.code)) })
 	return slices.CompactFunc(list, func(a, b cause) bool { return a.code == b.code })
 }

@@ -204,12 +204,12 @@ var texts = [...]text{
 	},
 	{
 		CodeViewsDiffer, "",
-		"{Self} and {peer} see the same facts, but come to different verdicts.",
+		"{Self} and {peer} see the same facts and come to different verdicts: {self_readiness} and {self_compatibility} here, {peer_readiness} and {peer_compatibility} there.",
 		"Update the agent on both Sockets to one version; report it if they still differ.",
 	},
 	{
 		CodeCapabilityGap, "",
-		"{Self} and {peer} run the same major version, but not the same features.",
+		"{Self} and {peer} run the same major version, but a failover would stop {lost_on_failover} of the features in use and bring back {restored_on_failover}.",
 		"Bring both Sockets to the same version. Until then see what a failover would cost (socketha impact).",
 	},
 	{
@@ -221,6 +221,21 @@ var texts = [...]text{
 		CodeUpgradeOverdue, "",
 		"A declared upgrade has not ended in time.",
 		"Look at the Socket being upgraded, then declare how it ended (socketha upgrade end --result ok, failed or skipped).",
+	},
+	{
+		CodeUpgradeOverdue, "self",
+		"The upgrade declared on {self} has not ended in time.",
+		"Look whether it is still going on, then declare here how it ended (socketha upgrade end --result ok, failed or skipped).",
+	},
+	{
+		CodeUpgradeOverdue, "peer",
+		"The upgrade declared on {peer} has not ended in time.",
+		"Look whether it is still going on, then declare there how it ended (socketha upgrade end --result ok, failed or skipped).",
+	},
+	{
+		CodeUpgradeOverdue, "both",
+		"The upgrades declared on both Sockets have not ended in time: {self} and {peer}.",
+		"Look whether they are still going on, then declare on each how it ended (socketha upgrade end --result ok, failed or skipped).",
 	},
 	{
 		CodeFlapping, "",
