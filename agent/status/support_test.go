@@ -27,12 +27,10 @@ func supportDocument(t testing.TB, file string) *Document {
 	return d
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func entries(n int) []ImpactEntry {
 	list := make([]ImpactEntry, n)
 	for i := range list {
-		list[i] = ImpactEntry{ID: fmt.Sprintf("feature-%03d", i), Name: ptr(fmt.Sprintf("Feature %d of this firmware", i)), Since: ptr("16.0"), Source: "catalog"}
+		list[i] = ImpactEntry{ID: fmt.Sprintf("feature-%03d", i), Name: new(fmt.Sprintf("Feature %d of this firmware", i)), Since: new("16.0"), Source: "catalog"}
 	}
 	return list
 }
@@ -47,7 +45,7 @@ func withImpact(onFailover, now, restored int) func(*Document) {
 func makeReady(d *Document) {
 	d.Readiness, d.Compatibility = "ready", "compatible"
 	d.Conditions.CompatibleVersion.State = StateOK
-	d.Peer.Version, d.Peer.Major = ptr("18.3.3"), ptr(18)
+	d.Peer.Version, d.Peer.Major = new("18.3.3"), new(18)
 	d.Reasons, d.Remedy = []Reason{}, nil
 }
 
@@ -75,13 +73,13 @@ var supportCases = []struct {
 	{"ticket_many_features", withImpact(45, 21, 20), "Subject: Upgrade Socket S/N B2000002"},
 	{"ticket_without_impact", func(d *Document) { d.Self.Capabilities.Count, d.Peer.Capabilities.Count = nil, nil }, "Subject: "},
 	{"ticket_for_this_socket", func(d *Document) {
-		d.Self.Version, d.Peer.Version, d.Self.Major, d.Peer.Major = d.Peer.Version, d.Self.Version, ptr(15), ptr(18)
+		d.Self.Version, d.Peer.Version, d.Self.Major, d.Peer.Major = d.Peer.Version, d.Self.Version, new(15), new(18)
 		d.Remedy.UpgradeSerial = d.Self.Serial
 		withImpact(0, 0, 0)(d)
 		d.Impact.Basis = "primary_assumed"
 	}, "Subject: Upgrade Socket S/N A1000001"},
 	{"ticket_no_serial", func(d *Document) { d.Peer.Serial, d.Remedy.UpgradeSerial, d.Peer.Model = nil, nil, nil }, "Subject: Upgrade Socket S/N not known"},
-	{"upgrade_declared", func(d *Document) { d.Peer.Upgrade = declared(ptr("18.3.3")) }, "Nothing has to be requested now: an upgrade is declared."},
+	{"upgrade_declared", func(d *Document) { d.Peer.Upgrade = declared(new("18.3.3")) }, "Nothing has to be requested now: an upgrade is declared."},
 	{"upgrade_overdue", func(d *Document) {
 		d.Self.Upgrade = declared(nil)
 		d.Reasons = append(d.Reasons, Reason{
@@ -111,10 +109,10 @@ var supportCases = []struct {
 	}, "It is not known"},
 	{"hostile", func(d *Document) {
 		withImpact(1, 0, 0)(d)
-		d.Impact.OnFailover[0] = ImpactEntry{ID: "a\x1b[2J\nSubject: b", Name: ptr("name\u202e" + strings.Repeat("w", 200)), Source: "unknown\r\n"}
-		d.Peer.Model = ptr("\u0661\x07\xff<b>")
-		d.Peer.Serial = ptr(strings.Repeat("S", 64))
-		d.Site.Name = ptr("Z\u00fcrich \U0001f600 & more")
+		d.Impact.OnFailover[0] = ImpactEntry{ID: "a\x1b[2J\nSubject: b", Name: new("name\u202e" + strings.Repeat("w", 200)), Source: "unknown\r\n"}
+		d.Peer.Model = new("\u0661\x07\xff<b>")
+		d.Peer.Serial = new(strings.Repeat("S", 64))
+		d.Site.Name = new("Z\u00fcrich \U0001f600 & more")
 	}, "Subject: "},
 }
 

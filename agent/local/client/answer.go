@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,15 +23,35 @@ type answer struct {
 	stop  func() bool // ends the watch over the context
 }
 
-// try makes one attempt at a request.
-func (c *Client) try(ctx context.Context, path string, header http.Header) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+// question is a request before it is one.
+type question struct {
+	method, path string
+	header       http.Header
+	body         []byte
+}
+
+// request makes the question a request.
+func (q *question) request(ctx context.Context) (*http.Request, error) {
+	var body io.Reader // must be nil, and no nil reader, where there is none
+	if q.body != nil {
+		body = bytes.NewReader(q.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, q.method, "http://localhost"+q.path, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", "socketha")
-	maps.Copy(req.Header, header)
+	maps.Copy(req.Header, q.header)
 	req.Close = true
+	return req, nil
+}
+
+// try makes one attempt at a request.
+func (c *Client) try(ctx context.Context, q *question) (*answer, error) {
+	req, err := q.request(ctx)
+	if err != nil {
+		return nil, err
+	}
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return nil, err

@@ -74,9 +74,26 @@ func (c *Client) Status(ctx context.Context) (status.Document, error) {
 // Raw returns the status document as the agent wrote it, in JSON, with fields
 // that this client may not know. Its schema has been checked.
 func (c *Client) Raw(ctx context.Context) ([]byte, error) {
+	return c.raw(ctx, "/v1/status")
+}
+
+// raw returns a document of a schema that this client reads, within two seconds.
+func (c *Client) raw(ctx context.Context, path string) ([]byte, error) {
+	raw, err := c.read(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSchema(raw); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// read returns the body at a path, within two seconds.
+func (c *Client) read(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	a, err := c.get(ctx, "/v1/status", nil)
+	a, err := c.get(ctx, path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +101,6 @@ func (c *Client) Raw(ctx context.Context) ([]byte, error) {
 	raw, err := io.ReadAll(a.body(maxAnswer))
 	if err != nil {
 		return nil, c.explain(ctx, err)
-	}
-	if err := checkSchema(raw); err != nil {
-		return nil, err
 	}
 	return raw, nil
 }
@@ -126,8 +140,9 @@ func checkSchema(raw []byte) error {
 // is crowded may close a connection before it has read the request; then the
 // request, which changes nothing, is sent again until the context ends.
 func (c *Client) get(ctx context.Context, path string, header http.Header) (*answer, error) {
+	q := question{method: http.MethodGet, path: path, header: header}
 	for {
-		a, err := c.try(ctx, path, header)
+		a, err := c.try(ctx, &q)
 		if err == nil {
 			return a, a.check()
 		}

@@ -1,6 +1,6 @@
-// Package client asks the agent on this appliance for its status, over the unix
-// socket that agent/local serves. The command and the tests use it; there is no
-// other client.
+// Package client asks the agent on this appliance for its status and history, and
+// tells it of upgrades and failovers, over the unix socket that agent/local serves.
+// The command and the tests use it; there is no other client.
 //
 // Every call ends within two seconds or says why it cannot: [ErrNotRunning] when
 // nobody listens, [ErrNoAnswer] when somebody does but stays silent. An agent
