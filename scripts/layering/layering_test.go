@@ -37,6 +37,7 @@ var rules = []rule{
 	{"socketha/agent/config", []string{"socketha/platform/...", "socketha/peer/speaker", "socketha/agent/local/..."}, []string{"socketha/platform/plainfile"}, "configuration is data"},
 	{"socketha/agent/local/...", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker"}, nil, "the local API renders the document and nothing else"},
 	{"socketha/agent/metrics", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/..."}, []string{"socketha/agent/status", "socketha/peer", "socketha/peer/compat"}, "metrics render the document and nothing else"},
+	{"socketha/agent/syslog", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/...", "net/http"}, []string{"socketha/agent/status", "socketha/agent/alarm", "socketha/peer", "socketha/peer/compat"}, "the syslog is told what became of the document and the alarm"},
 }
 
 type pkg struct {
