@@ -59,11 +59,15 @@ func (f *finder) moved(e *transport.Endpoint, s link.State, anew bool) {
 		return
 	}
 	f.local = local
-	e.SetLocal(netip.AddrPortFrom(local, 0))
-	if anew {
+	// Sockets are made anew once: a second time would end what has just begun.
+	if !e.SetLocal(netip.AddrPortFrom(local, 0)) && anew {
 		e.Rebind()
 	}
-	if err := f.beacon.Rebind(local); err != nil {
+	tell := f.beacon.SetLocal
+	if anew {
+		tell = f.beacon.Rebind
+	}
+	if err := tell(local); err != nil {
 		f.log.Error("discovery cannot use the address", "address", local.String(), "error", err)
 	}
 }

@@ -13,14 +13,20 @@ const MaxPeers = 8
 type book struct {
 	local netip.AddrPort   // the address is invalid while we have none; the port is never 0
 	peers []netip.AddrPort // at most MaxPeers
+	twins []netip.AddrPort // at most maxTwins: where our own key is said to be
 }
 
 // knows reports whether an address is a candidate, from whatever port and zone:
 // the interface is the socket's.
-func (b *book) knows(from netip.Addr) bool {
-	from = from.Unmap().WithZone("")
-	for _, p := range b.peers {
-		if p.Addr().WithZone("") == from {
+func (b *book) knows(from netip.Addr) bool { return lists(b.peers, from) }
+
+// suspects reports whether our own key is said to be at an address.
+func (b *book) suspects(from netip.Addr) bool { return lists(b.twins, from) }
+
+func lists(all []netip.AddrPort, a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	for _, p := range all {
+		if p.Addr().WithZone("") == a {
 			return true
 		}
 	}
@@ -28,11 +34,14 @@ func (b *book) knows(from netip.Addr) bool {
 }
 
 // reachable returns the candidates that can be dialed from the local address.
-func (b *book) reachable() []netip.AddrPort {
+func (b *book) reachable() []netip.AddrPort { return b.within(b.peers) }
+
+// within returns those of the local address's family.
+func (b *book) within(all []netip.AddrPort) []netip.AddrPort {
 	if !b.local.Addr().IsValid() {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(b.peers), func(p netip.AddrPort) bool {
+	return slices.DeleteFunc(slices.Clone(all), func(p netip.AddrPort) bool {
 		return p.Addr().Is4() != b.local.Addr().Is4()
 	})
 }
@@ -83,12 +92,8 @@ func (e *Endpoint) SetPeers(peers []netip.AddrPort) {
 	if !e.rewrite(func(b *book) { b.peers = peers }) {
 		return
 	}
-	for _, c := range []chan struct{}{e.found, e.poked} {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
+	token(e.found)
+	token(e.poked)
 	e.ledger.notify()
 }
 
@@ -102,10 +107,16 @@ func (e *Endpoint) SetLocal(local netip.AddrPort) (changed bool) {
 		port = e.addresses().local.Port()
 	}
 	local = netip.AddrPortFrom(local.Addr().Unmap(), port)
-	if !e.rewrite(func(b *book) { b.local = local }) {
+	had := false
+	if !e.rewrite(func(b *book) { had, b.local = b.local.Addr().IsValid(), local }) {
 		return false
 	}
-	e.Rebind()
+	if had {
+		e.Rebind()
+	} else { // nothing hangs on an old address: a dial begun this moment may go on
+		token(e.rebind)
+		token(e.found)
+	}
 	e.ledger.notify()
 	return true
 }
@@ -117,7 +128,7 @@ func (e *Endpoint) rewrite(change func(*book)) bool {
 	old := e.addresses()
 	b := *old
 	change(&b)
-	if b.local == old.local && slices.Equal(b.peers, old.peers) {
+	if b.local == old.local && slices.Equal(b.peers, old.peers) && slices.Equal(b.twins, old.twins) {
 		return false
 	}
 	e.book.Store(&b)

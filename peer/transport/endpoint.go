@@ -130,23 +130,20 @@ func (e *Endpoint) Conns() <-chan *Conn { return e.out }
 
 // Redial asks the initiator for a new connection beside those open. On the
 // acceptor it does nothing: the peer dials. It never blocks.
-func (e *Endpoint) Redial() {
-	select {
-	case e.redial <- struct{}{}:
-	default:
-	}
-}
+func (e *Endpoint) Redial() { token(e.redial) }
 
 // Rebind asks for new sockets: the interface was re-created or its address
 // changed, which a bound socket does not survive. Connections over the
 // acceptor's old socket end. It never blocks.
 func (e *Endpoint) Rebind() {
+	token(e.rebind)
+	token(e.fresh)
+}
+
+// token fills a channel of capacity 1: one notice stands for all.
+func token(c chan struct{}) {
 	select {
-	case e.rebind <- struct{}{}:
-	default:
-	}
-	select {
-	case e.fresh <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -95,25 +96,38 @@ func (d *dialer) source(from netip.Addr) netip.AddrPort {
 }
 
 // slot says how long a hint has to wait until it may dial, and which attempt
-// has to give way then; nil if there is room.
+// has to give way then; nil if there is room. Of two that were begun without a
+// hint the older may, unless it is answered: most likely it was sent to a peer
+// that was not there yet. The last one never does.
 func (d *dialer) slot(now time.Time) (time.Duration, *attempt) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	live := 0
+	live, unasked := 0, 0
+	var hinted, silent *attempt // the oldest ones
 	for _, a := range d.running {
-		if !a.ended {
-			live++
+		if a.ended {
+			continue
+		}
+		live++
+		switch a.reason {
+		case forHint:
+			hinted = cmp.Or(hinted, a)
+		case forOwner:
+			if unasked++; silent == nil && !a.answered() {
+				silent = a
+			}
+		case forRekey:
 		}
 	}
-	if live < maxDials {
+	switch {
+	case live < maxDials:
 		return 0, nil
+	case hinted != nil:
+		return max(hintSlot-now.Sub(hinted.begun), 0), hinted
+	case silent != nil && unasked > 1:
+		return 0, silent
 	}
-	for _, a := range d.running {
-		if a.reason == forHint && !a.ended {
-			return max(hintSlot-now.Sub(a.begun), 0), a
-		}
-	}
-	return hintSlot, nil // both were asked for
+	return hintSlot, nil
 }
 
 func later(a, b time.Time) time.Time {

@@ -289,8 +289,75 @@ func TestSlot(t *testing.T) {
 	if wait, old := d.slot(now); wait != hintSlot || old != nil {
 		t.Errorf("beside none that was hinted: wait %v, give up %v", wait, old)
 	}
+	hinted.reason = forOwner
+	if wait, old := d.slot(now); wait != 0 || old != d.running[0] {
+		t.Errorf("beside two that are silent: wait %v, give up the older: %t", wait, old == d.running[0])
+	}
 	hinted.ended = true
 	if wait, old := d.slot(now); wait != 0 || old != nil {
 		t.Errorf("beside one that has ended: wait %v, give up %v", wait, old)
 	}
+}
+
+// TestPokeBesideTwo restarts an acceptor while the initiator looks for it and has
+// just been told of it, too soon: both dials were lost, and the poke brings a third.
+func TestPokeBesideTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFoundPair(t)
+		p.initiator.SetPeers([]netip.AddrPort{addrB})
+		p.acceptor.quiet = false
+		run(t, p.initiator)
+		time.Sleep(10*time.Second + 7*time.Millisecond)
+		run(t, p.acceptor) // knows nobody yet
+		synctest.Wait()
+		p.initiator.Redial()
+		synctest.Wait()
+		time.Sleep(3 * time.Millisecond)
+		p.acceptor.SetPeers([]netip.AddrPort{addrA})
+		begun := time.Now()
+		say(t, next(t, p.initiator), next(t, p.acceptor), "back")
+		if took := time.Since(begun); took > back {
+			t.Errorf("back after %v", took)
+		}
+		if p.acceptor.Stats().Rejected[ReasonWrongSource] == 0 {
+			t.Error("the dial was not too soon: this shows nothing")
+		}
+	})
+}
+
+// TestPokeLateCandidate starts an acceptor that learns its own address and where
+// the peer may be only after its start, as with discovery: each candidate is poked
+// at once, and the sockets are made once.
+func TestPokeLateCandidate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFoundPair(t)
+		p.initiator.SetPeers([]netip.AddrPort{addrB})
+		p.acceptor.quiet = false
+		p.acceptor.SetLocal(netip.AddrPort{})
+		run(t, p.initiator)
+		run(t, p.acceptor)
+		time.Sleep(time.Minute)
+		opened := p.net.opened
+		if !p.acceptor.SetLocal(addrB) || p.acceptor.SetLocal(addrB) {
+			t.Error("SetLocal is to report a change, and only that")
+		}
+		time.Sleep(7 * time.Millisecond) // after the first poke, which found nobody to go to
+		for _, peer := range append(strangers(3), addrA) {
+			known := p.acceptor.Stats().Peers
+			sent := p.acceptor.Stats().HintsSent
+			p.acceptor.SetPeers(append(known, peer))
+			synctest.Wait()
+			if p.acceptor.Stats().HintsSent == sent {
+				t.Errorf("%v is not poked at once", peer)
+			}
+		}
+		begun := time.Now()
+		say(t, next(t, p.initiator), next(t, p.acceptor), "back")
+		if took := time.Since(begun); took > holdAnswered {
+			t.Errorf("back %v after the candidate was known", took)
+		}
+		if n := p.net.opened - opened; n != 1 {
+			t.Errorf("%d sockets were opened, want one", n)
+		}
+	})
 }

@@ -23,6 +23,7 @@ type memNet struct {
 	mu       sync.Mutex
 	sockets  map[netip.AddrPort]memPort
 	nextPort uint16
+	opened   int   // sockets that listen, so far
 	refuse   error // for the next sockets opened
 
 	// carry returns the delays of the copies to deliver; nil loses the datagram.
@@ -74,6 +75,7 @@ func (h *memHost) Listen(_ context.Context, local netip.AddrPort) (packetSocket,
 	if _, taken := h.net.sockets[local]; taken {
 		return nil, errors.New("address already in use")
 	}
+	h.net.opened++
 	s := &memSocket{host: h, local: local, queue: make(chan memPacket, 256), closed: make(chan struct{})}
 	h.net.sockets[local] = memPort{s.receive, h}
 	return s, nil

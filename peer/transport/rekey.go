@@ -86,10 +86,7 @@ func (c *Conn) worn() {
 	if !c.initiator || !c.endpoint.newest(c) {
 		return
 	}
-	select {
-	case c.endpoint.wear <- struct{}{}:
-	default:
-	}
+	token(c.endpoint.wear)
 }
 
 // dialed reports whether a connection is open that we dialed.

@@ -118,12 +118,7 @@ func newLedger(log *slog.Logger) *ledger {
 }
 
 // notify says that something changed its meaning.
-func (l *ledger) notify() {
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-}
+func (l *ledger) notify() { token(l.changed) }
 
 // count adds one to a reason without a word in the log: single datagrams.
 func (l *ledger) count(reason Reason) {

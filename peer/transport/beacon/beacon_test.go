@@ -122,6 +122,41 @@ func TestRhythm(t *testing.T) {
 	})
 }
 
+// The address that is in use already, or that the kernel has chosen, makes no new
+// sockets: an answer under way to the old ones would be lost.
+func TestSetLocal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		link := newMemLink()
+		a := newNode(t, link, addrA, 1, 2)
+		run(t, a.Beacon)
+		synctest.Wait()
+		a.host.opens = nil
+		for _, step := range []struct {
+			name  string
+			tell  func(netip.Addr) error
+			local netip.Addr
+			opens int
+		}{
+			{"the one in use", a.SetLocal, addrA.WithZone("ha0"), 0},
+			{"the kernel's choice", a.SetLocal, netip.Addr{}, 1},
+			{"another", a.SetLocal, netip.MustParseAddr("fe80::aa"), 1},
+			{"the one in use, of an interface made anew", a.Rebind, netip.MustParseAddr("fe80::aa"), 1},
+		} {
+			if err := step.tell(step.local); err != nil {
+				t.Errorf("%s: %v", step.name, err)
+			}
+			synctest.Wait()
+			if n := len(a.host.opens); n != step.opens {
+				t.Errorf("%s: opened %d times, want %d", step.name, n, step.opens)
+			}
+			a.host.opens = nil
+		}
+		if a.SetLocal(netip.MustParseAddr("192.0.2.1")) == nil {
+			t.Error("IPv4: no error")
+		}
+	})
+}
+
 // Solicits beyond ten a second are answered together, soon, and by the group.
 func TestManySolicits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
