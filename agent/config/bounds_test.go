@@ -33,6 +33,7 @@ func TestBounds(t *testing.T) {
 		{"role.frr", "interface", []string{`"lan0"`}, []string{`""`, `"a/b"`}},
 		{"role.keepalived", "instance", []string{`"VI_1"`, `"` + x(255) + `"`}, []string{`""`, `"a b"`, `"` + x(256) + `"`}},
 		{"role", "virtual_addresses", []string{`["192.0.2.1"]`, addresses(maxVirtualAddresses)}, []string{`[]`, `["192.0.2.1", "192.0.2.1"]`, `["fe80::1%eth0"]`, `["192.0.2.0/24"]`, addresses(maxVirtualAddresses + 1)}},
+		{"pair", "models", []string{`["a", "b"]`}, []string{`[]`, `["a"]`, `["a", "a"]`, `["a", ""]`, `["a", " b"]`, `["a", "\u202e"]`, `"a"`}},
 		{"role", "source", []string{`"none"`, "\"hook\"\nhook.file = \"/f\"", "\"auto\"\nfrr.command = [\"/f\"]"}, []string{`"hook"`, `"auto"`, `"vip"`, `"vrrp"`, "\"frr\"\nhook.file = \"/f\""}},
 	} {
 		for i, value := range append(c.accepted, c.refused...) {
@@ -105,6 +106,9 @@ func TestStaticAddresses(t *testing.T) {
 }
 
 func minimalWith(section, key, value string) string {
+	if section == "pair" {
+		return minimal + key + " = " + value + "\n" // it ends in that section
+	}
 	if section == "link" {
 		return fmt.Sprintf("[link]\ninterface = \"eth1\"\n%s = %s\n[pair]\nrole = \"primary\"\n", key, value)
 	}

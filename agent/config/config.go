@@ -83,6 +83,10 @@ func (l Link) Timers() peer.Timers {
 // Pair is the place of this Socket in its pair.
 type Pair struct {
 	Role peer.Role // RolePrimary or RoleSecondary
+
+	// Models form a pair although they differ, at most maxModels. Equal models
+	// always do.
+	Models []string
 }
 
 // Identity says which key this Socket shows and which it believes.

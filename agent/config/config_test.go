@@ -95,6 +95,7 @@ detect_multiplier = 0x05
 key_change = "2s"
 [pair]
 role = "secondary"
+models = ["X1500", "X1500B"]
 [identity]
 key = "/k"
 certificate = "/c"
@@ -154,7 +155,7 @@ format = "json"
 			Interval: 100 * time.Millisecond, DetectMultiplier: 5,
 			KeyChange: 2 * time.Second,
 		},
-		Pair:      Pair{Role: peer.RoleSecondary},
+		Pair:      Pair{Role: peer.RoleSecondary, Models: []string{"X1500", "X1500B"}},
 		Identity:  Identity{Key: "/k", Certificate: "/c", PinsFile: "/p", PeerFingerprints: []Fingerprint{{31: 0xff}}, CA: "/ca", PeerSerial: "SKT 2"},
 		Appliance: Appliance{Root: "/host", SerialFile: "/1", ModelFile: "/2", VersionFile: "/3", SiteFile: "/4", CapabilitiesFile: "/5", UpgradeMarker: "/6"},
 		State:     State{Directory: "/st"},

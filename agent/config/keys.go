@@ -84,6 +84,12 @@ var siteKeys = []key{
 		set:     text(func(c *Config, s string) error { return setRole(&c.Pair.Role, s) }),
 		get:     func(c *Config) string { return quoted(c.Pair.Role.String()) },
 	},
+	{
+		name: "pair.models", doc: "models that form a pair although they differ",
+		accepts: `a list of 2 to 32 different models in quotes, ["X1500", "X1500B"]`, unset: "both Sockets are of one model",
+		set: setModels,
+		get: func(c *Config) string { return list(c.Pair.Models, func(s string) string { return s }) },
+	},
 	pathKey("identity.key", "private key of this Socket, made by: socketha identity init",
 		func(c *Config) *string { return &c.Identity.Key }),
 	pathKey("identity.certificate", "its certificate, whose Subject serialNumber is the S/N",

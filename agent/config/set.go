@@ -175,6 +175,32 @@ func setGroup(field *string, s string) error {
 	return nil
 }
 
+// maxModels bounds the models of one pair.
+const maxModels = 32
+
+func setModels(c *Config, v value) error {
+	var models []string
+	err := eachText(v, func(s string) error {
+		unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+		switch {
+		case s == "" || len(s) > peer.MaxModel || strings.TrimSpace(s) != s || strings.ContainsFunc(s, unprintable):
+			return errors.New("not a model")
+		case slices.Contains(models, s):
+			return errors.New("listed twice")
+		}
+		models = append(models, s)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(models) < 2 || len(models) > maxModels:
+		return fmt.Errorf("%d models", len(models))
+	}
+	c.Pair.Models = models
+	return nil
+}
+
 func setFingerprints(c *Config, v value) error {
 	if v.kind != unstable.Array {
 		return errType

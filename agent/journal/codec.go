@@ -67,6 +67,7 @@ type (
 		Target text   `json:"target,omitzero"`
 		Begun  moment `json:"begun,omitzero"`
 		Ended  moment `json:"ended,omitzero"`
+		Marked bool   `json:"marked,omitzero"`
 	}
 
 	hexText = string // bytes in hex digits; empty if all are zero
@@ -169,6 +170,7 @@ func (t *textTable) transition(tr *Transition) transitionRecord {
 func (t *textTable) declaration(d Declaration) declarationRecord {
 	return declarationRecord{
 		Phase: uint(d.Phase), Target: t.add(d.Target), Begun: t.moment(d.Begun), Ended: t.moment(d.Ended),
+		Marked: d.Marked,
 	}
 }
 
@@ -272,7 +274,7 @@ func (r view) view() View {
 func (t texts) declaration(r declarationRecord) Declaration {
 	return Declaration{
 		Phase: known(r.Phase, numPhases-1), Target: t.at(r.Target),
-		Begun: t.moment(r.Begun), Ended: t.moment(r.Ended),
+		Begun: t.moment(r.Begun), Ended: t.moment(r.Ended), Marked: r.Marked,
 	}
 }
 

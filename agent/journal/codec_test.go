@@ -301,3 +301,16 @@ func TestOddValues(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A field of its own: journals without it read as before.
+func TestMarkedIsKept(t *testing.T) {
+	want := State{Upgrade: Declaration{Phase: Declared, Marked: true}}
+	data, err := encode(&want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decode(data)
+	if err != nil || !got.Upgrade.Marked || got.Failover.Marked {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

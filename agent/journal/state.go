@@ -97,6 +97,10 @@ type Declaration struct {
 	Target string // version, of an upgrade; empty if not said
 	Begun  Moment
 	Ended  Moment
+
+	// Marked says that the marker file of an upgrade was there when this was last
+	// looked at: only its coming declares, and only its going ends.
+	Marked bool
 }
 
 // Add appends a transition; beyond MaxTransitions the oldest goes.
