@@ -33,6 +33,7 @@ var rules = []rule{
 	{"socketha/agent/status", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker", "net/http", "os/exec"}, nil, "the status document is a pure leaf"},
 	{"socketha/agent/alarm", []string{"socketha/...", "net", "os/exec"}, []string{"socketha/peer"}, "the life cycle is pure and shared with the console"},
 	{"socketha/agent/impact", []string{"socketha/...", "net", "os/exec"}, []string{"socketha/peer", "socketha/peer/compat"}, "what a failover would cost is a pure function"},
+	{"socketha/agent/plan", []string{"socketha/...", "net", "os/exec"}, []string{"socketha/peer", "socketha/peer/compat", "socketha/agent/status", "socketha/agent/impact", "socketha/agent/alarm"}, "a plan is a pure function of the document"},
 	{"socketha/agent/journal", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/local/...", "net", "net/http"}, []string{"socketha/peer"}, "small state on flash knows nothing of the link"},
 	{"socketha/agent/config", []string{"socketha/platform/...", "socketha/peer/speaker", "socketha/agent/local/..."}, []string{"socketha/platform/plainfile"}, "configuration is data"},
 	{"socketha/agent/local/...", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker"}, nil, "the local API renders the document and nothing else"},
