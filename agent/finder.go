@@ -18,6 +18,9 @@ import (
 // on the link can ask in its name.
 const heedEvery = time.Second
 
+// twinFresh is how old a beacon with our own key may be to be followed up.
+const twinFresh = 5 * time.Second
+
 // finder keeps the two ends of the link where no addresses are configured: ours
 // is the interface's IPv6 link-local address, the peer's is found by the beacon.
 type finder struct {
@@ -95,6 +98,9 @@ func (f *finder) found(e *transport.Endpoint, now time.Time) {
 		asked = asked || c.Asked.After(f.connected)
 	}
 	e.SetPeers(peers)
+	if twin := f.beacon.Stats().Conflict; twin != nil && now.Sub(twin.At) < twinFresh {
+		e.SetTwins([]netip.AddrPort{twin.Addr}) // hearsay: the endpoint has it proven
+	}
 	if asked && !f.connected.IsZero() && now.Sub(f.heeded) >= heedEvery {
 		f.heeded = now
 		e.Redial()

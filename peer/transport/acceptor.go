@@ -22,7 +22,8 @@ const maxSocketErrors = 1 << 10
 // takes hints and admits nobody.
 type acceptor struct {
 	endpoint *Endpoint
-	answers  bucket // owned by receive
+	answers  bucket // owned by receive, as the next
+	strays   bucket
 
 	mu      sync.Mutex
 	routes  map[netip.AddrPort]*vconn
@@ -43,6 +44,7 @@ func newAcceptor(e *Endpoint) *acceptor {
 	return &acceptor{
 		endpoint: e,
 		answers:  bucket{burst: answerBurst, every: answerEvery},
+		strays:   bucket{burst: strayBurst, every: strayEvery},
 		routes:   map[netip.AddrPort]*vconn{},
 	}
 }
@@ -167,12 +169,13 @@ func (a *acceptor) closeAll() {
 
 // route gives a datagram to the association it belongs to, or starts one.
 func (a *acceptor) route(ctx context.Context, s packetSocket, from netip.AddrPort, b []byte) {
-	ledger := a.endpoint.ledger
+	ledger, book := a.endpoint.ledger, a.endpoint.addresses()
 	a.mu.Lock()
 	v := a.routes[from] // stays although its address is no candidate any more
 	a.mu.Unlock()
+	known := book.knows(from.Addr())
 	switch {
-	case v == nil && !a.endpoint.addresses().knows(from.Addr()):
+	case v == nil && !known && !book.suspects(from.Addr()):
 		ledger.count(ReasonWrongSource)
 		return
 	case len(b) > maxDatagram:
@@ -180,11 +183,10 @@ func (a *acceptor) route(ctx context.Context, s packetSocket, from netip.AddrPor
 		return
 	}
 	if v == nil {
-		if _, ok := parseHint(b); ok && a.endpoint.side.Initiates() {
-			a.endpoint.hinted(from.Addr(), nil)
+		if k, ok := parseHint(b); ok && known && a.hinted(from.Addr(), k) {
 			return
 		}
-		if v = a.admit(ctx, s, from, b); v == nil {
+		if v = a.admit(ctx, s, from, b, known); v == nil {
 			return
 		}
 	}
@@ -193,9 +195,23 @@ func (a *acceptor) route(ctx context.Context, s packetSocket, from netip.AddrPor
 	}
 }
 
-// admit starts a handshake for a plausible ClientHello. Nothing is allocated
-// for any other datagram.
-func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPort, b []byte) *vconn {
+// hinted takes in a hint from a candidate. A poke to who does not dial comes from
+// another acceptor, which may have our own key.
+func (a *acceptor) hinted(from netip.Addr, k hintKind) bool {
+	switch {
+	case a.endpoint.side.Initiates():
+		a.endpoint.hinted(from, nil)
+	case k == hintPoke:
+		a.endpoint.doubt(from)
+	default:
+		return false
+	}
+	return true
+}
+
+// admit starts a handshake for a plausible ClientHello, from a candidate if known.
+// Nothing is allocated for any other datagram.
+func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPort, b []byte, known bool) *vconn {
 	ledger := a.endpoint.ledger
 	switch guard.CheckHello(b, uint16(suite.ID)) {
 	case guard.NotHello:
@@ -211,14 +227,18 @@ func (a *acceptor) admit(ctx context.Context, s packetSocket, from netip.AddrPor
 		return nil
 	case guard.HelloOK:
 	}
-	if !a.endpoint.side.Accepts() {
-		ledger.count(ReasonWrongSide)
+	if a.endpoint.hellos.sent(guard.HelloRandom(b)) {
+		ledger.count(ReasonReflected)
 		return nil
 	}
-	if ctx.Err() != nil {
+	stray := !known || !a.endpoint.side.Accepts()
+	if stray {
+		ledger.count(ReasonWrongSide)
+	}
+	if ctx.Err() != nil || stray && !a.strays.take(time.Now()) {
 		return nil // stopping: only those already here are served
 	}
-	v := a.link(ctx, s, from)
+	v := a.link(ctx, s, from, stray)
 	if v == nil {
 		ledger.count(ReasonHandshakeEvicted)
 	}
@@ -242,7 +262,7 @@ func (a *acceptor) turnAway(ctx context.Context, s packetSocket, from netip.Addr
 // link makes the association and starts its handshake. It returns nil while too
 // many that were evicted are still on their way out: then a hello is lost, like
 // a datagram, and comes again.
-func (a *acceptor) link(ctx context.Context, s packetSocket, from netip.AddrPort) *vconn {
+func (a *acceptor) link(ctx context.Context, s packetSocket, from netip.AddrPort, stray bool) *vconn {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.pending) >= maxPending {
@@ -252,7 +272,7 @@ func (a *acceptor) link(ctx context.Context, s packetSocket, from netip.AddrPort
 		a.evict()
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	v := &vconn{inbox: newInbox(), owner: a, socket: s, remote: from, cancel: cancel}
+	v := &vconn{inbox: newInbox(), owner: a, socket: s, remote: from, stray: stray, cancel: cancel}
 	a.routes[from] = v
 	a.pending = append(a.pending, v)
 	a.live++

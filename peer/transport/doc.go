@@ -31,6 +31,15 @@
 // the older one. If it fails the old one stays in use, and it is tried again
 // after 1 s, doubling to a minute.
 //
+// # Our own key elsewhere
+//
+// A cloned Socket computes the same side as we do, so that both would dial or both
+// wait for ever. Each therefore looks, seldom, at who else is there: one that waits
+// dials back to another whose poke it gets, one that dials answers a few hellos,
+// and both look at whoever shows our fingerprint in a beacon ([Endpoint.SetTwins]).
+// None of these handshakes makes a connection. One that proves to hold our key is
+// the finding IdentityConflict, within ten seconds or so.
+//
 // # Path MTU
 //
 // Every flight of a handshake fits one datagram. A path that loses the large ones
@@ -45,7 +54,8 @@
 // end, reset and slow nothing.
 //
 //	poke        an acceptor that has opened its socket sends it to the peer's
-//	            listening port at 0, 40 and 120 ms, until the peer has connected
+//	            listening port at 0, 40 and 120 ms, then every 10 s, until the peer
+//	            has connected
 //	no session  an acceptor answers a protected record from the peer's address
 //	            that belongs to no connection; it goes to where that came from
 //

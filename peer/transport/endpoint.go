@@ -26,6 +26,9 @@ type Endpoint struct {
 	found     chan struct{}   // capacity 1, for the dialer: other candidates
 	poked     chan struct{}   // capacity 1, for the acceptor: other candidates
 	hints     chan netip.Addr // capacity 1, for the dialer: who gave a hint
+	doubts    chan netip.Addr // capacity 1, for the prober: who may have our own key
+	twinSaid  atomic.Int64    // nanotime of the last SetTwins
+	hellos    hellos          // that we sent ourselves
 	book      atomic.Pointer[book]
 	running   atomic.Bool
 	tasks     sync.WaitGroup // handshakes and closings under way
@@ -63,6 +66,7 @@ func New(cfg Config) (*Endpoint, error) {
 		found:     make(chan struct{}, 1),
 		poked:     make(chan struct{}, 1),
 		hints:     make(chan netip.Addr, 1),
+		doubts:    make(chan netip.Addr, 1),
 		idle:      make(chan struct{}),
 	}
 	b := &book{local: cfg.Local}
@@ -110,6 +114,7 @@ func (e *Endpoint) Run(ctx context.Context) error {
 	if e.side != SideNone {
 		a := newAcceptor(e)
 		loops.Go(func() { a.run(ctx, socket) })
+		loops.Go(func() { newProber(e).run(ctx) })
 	}
 	if e.side.Initiates() {
 		d := newDialer(e)

@@ -43,8 +43,12 @@ func (e *Endpoint) handshake(ctx context.Context, raw net.Conn, a *attempt) (*Co
 	c.begun = nanotime()
 	c.heard.Store(c.begun)
 	v := &verifier{endpoint: e, mute: c.wire.Mute}
+	if isStray(raw) {
+		v.pass = never
+	}
 	if a != nil {
 		v.pass = a.pass
+		c.wire.Outgoing(e.hellos.note)
 		a.filter.Store(filter)
 		c.wire.Aside(c.aside)
 	}
@@ -178,7 +182,7 @@ func (e *Endpoint) refused(ctx context.Context, raw net.Conn, v *verifier, c *Co
 	case keyUnproven(err):
 		reason = ReasonKeyUnproven
 	}
-	if reason == ReasonHandshakeTimeout {
+	if reason == ReasonHandshakeTimeout && !isStray(raw) {
 		e.ledger.outOfTime(c, provenSource(raw))
 	}
 	remote := addrPort(raw.RemoteAddr())

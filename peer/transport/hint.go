@@ -62,8 +62,11 @@ const (
 )
 
 // pokeTimes are when an acceptor pokes after it has opened its socket, until
-// the peer has connected.
+// the peer has connected. After them it pokes every pokeRest, spread by a quarter:
+// for the other Socket that waits, too, because it has our own key.
 var pokeTimes = [...]time.Duration{0, 40 * time.Millisecond, 120 * time.Millisecond}
+
+const pokeRest = 10 * time.Second
 
 // bucket is a token bucket. It has one owner and reads no clock.
 type bucket struct {
@@ -131,8 +134,12 @@ func (a *acceptor) poke(s packetSocket, over <-chan struct{}) (again bool) {
 	e, begun := a.endpoint, time.Now()
 	timer := stopped()
 	defer timer.Stop()
-	for _, at := range pokeTimes {
-		timer.Reset(time.Until(begun.Add(at)))
+	for i := 0; ; i++ {
+		wait := jitter(pokeRest)
+		if i < len(pokeTimes) {
+			wait = time.Until(begun.Add(pokeTimes[i]))
+		}
+		timer.Reset(wait)
 		select {
 		case <-over:
 			return false

@@ -31,6 +31,7 @@ const (
 	ReasonNotAHello        Reason = "not_a_hello"        // unknown source, and not a first ClientHello
 	ReasonNoSession        Reason = "no_session"         // record of a connection that is not there: answered by a hint
 	ReasonWrongSide        Reason = "wrong_side"         // hello to the initiator: both Sockets want to dial
+	ReasonReflected        Reason = "reflected"          // a hello of our own, come back
 	ReasonOversize         Reason = "oversize"           // datagram larger than any we would send
 	ReasonQueueOverflow    Reason = "queue_overflow"     // datagrams not read in time, the oldest dropped
 	ReasonForged           Reason = "record_forged"      // protected record that does not authenticate

@@ -18,6 +18,7 @@ type vconn struct {
 	socket packetSocket
 	remote netip.AddrPort
 	out    atomic.Pointer[guard.Sender] // made when the source is proven: a flood gets none
+	stray  bool                         // served only to see whether it has our own key
 	cancel context.CancelCauseFunc      // ends the handshake
 
 	established bool // guarded by the owner's mu
@@ -63,6 +64,13 @@ func (v *vconn) Send(b []byte, confirm bool) (int, error) {
 func provenSource(raw net.Conn) bool {
 	v, ok := raw.(*vconn)
 	return ok && v.proven.Load()
+}
+
+// isStray reports whether raw is the acceptor's and serves one that should not
+// have called here.
+func isStray(raw net.Conn) bool {
+	v, ok := raw.(*vconn)
+	return ok && v.stray
 }
 
 // isServerHello looks at the first record of a datagram of our own.

@@ -31,6 +31,7 @@ type Conn struct {
 	sent     atomic.Int32 // bytes of the largest datagram
 	received atomic.Int32
 	aside    func(datagram []byte) bool
+	outgoing func(datagram []byte)
 	sender   Sender      // inner, if it is one
 	alive    func() bool // nil: never
 }
@@ -72,6 +73,10 @@ func (c *Conn) measure(largest *atomic.Int32, n int) {
 // Aside has f look at every datagram before the filter does; what f takes, by
 // returning true, pion never sees. It must be called before the first Read.
 func (c *Conn) Aside(f func(datagram []byte) bool) { c.aside = f }
+
+// Outgoing has f see every datagram that is sent until the plaintext phase ends.
+// It must be called before the first Write.
+func (c *Conn) Outgoing(f func(datagram []byte)) { c.outgoing = f }
 
 // Mute swallows all that is written from now on, so that a handshake given up
 // for another one leaves without an alert.
@@ -136,6 +141,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	c.measure(&c.sent, len(b))
+	if c.outgoing != nil && !c.Established() {
+		c.outgoing(b)
+	}
 	n, err := c.send(b)
 	if err != nil && isHint(err) {
 		c.hints.Add(1)

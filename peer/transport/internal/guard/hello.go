@@ -41,6 +41,18 @@ func CheckHello(datagram []byte, suite uint16) Hello {
 	return checkHelloBody(r.body[handshakeHeaderSize:], suite)
 }
 
+// RandomSize is the length of a hello's random, in bytes.
+const RandomSize = 32
+
+// HelloRandom returns the random of a ClientHello; zeros if the datagram is none.
+func HelloRandom(datagram []byte) (random [RandomSize]byte) {
+	const at = headerSize + handshakeHeaderSize + 2
+	if len(datagram) >= at+RandomSize && datagram[0] == typeHandshake && datagram[headerSize] == messageHello {
+		copy(random[:], datagram[at:])
+	}
+	return random
+}
+
 // checkHelloBody walks the fields of RFC 6347 section 4.2.1.
 func checkHelloBody(b []byte, suite uint16) Hello {
 	const fixed = 2 + 32 // client_version, random
