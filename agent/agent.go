@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"socketha/agent/config"
+	"socketha/agent/impact"
 	"socketha/agent/local"
 	"socketha/peer/session"
 	"socketha/peer/speaker"
@@ -21,6 +23,7 @@ import (
 	"socketha/platform/appliance"
 	"socketha/platform/link"
 	"socketha/platform/plainfile"
+	"socketha/platform/role"
 	"socketha/platform/unixsock"
 )
 
@@ -39,6 +42,7 @@ type Agent struct {
 	identity  *transport.Identity
 	appliance *appliance.Watcher
 	link      *link.Watcher
+	role      *role.Watcher // nil: no source is configured
 	speaker   *speaker.Speaker
 	path      *path
 	observer  *observer
@@ -82,7 +86,9 @@ func New(cfg *config.Config, build Build, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.observer = newObserver(a)
+	if a.role, err = newRole(cfg.Role, cfg.Local.Socket, log); err != nil {
+		return nil, err
+	}
 	if a.server, err = a.openServer(); err != nil {
 		return nil, err
 	}
@@ -95,14 +101,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info("agent starts", "version", a.build.Version, "interface", a.cfg.Link.Interface,
 		"role", a.cfg.Pair.Role.String(), "serial", a.identity.Serial(), "fingerprint", a.identity.Fingerprint().String())
 	group, ctx := errgroup.WithContext(ctx)
-	for _, t := range []task{
-		{"HA interface", a.link.Run},
-		{"appliance files", a.appliance.Run},
-		{"HA link", a.path.Run},
-		{"heartbeats", a.speaker.Run},
-		{"status", a.observer.Run},
-		{"local interface", a.server.Run},
-	} {
+	for _, t := range a.tasks() {
 		group.Go(func() error {
 			if err := t.run(ctx); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
@@ -113,6 +112,23 @@ func (a *Agent) Run(ctx context.Context) error {
 	err := group.Wait()
 	a.log.Info("agent stopped")
 	return err
+}
+
+// tasks are all that runs.
+func (a *Agent) tasks() []task {
+	list := []task{
+		{"HA interface", a.link.Run},
+		{"appliance files", a.appliance.Run},
+		{"HA link", a.path.Run},
+		{"heartbeats", a.speaker.Run},
+		{"state", a.observer.life.journal.Run},
+		{"status", a.observer.Run},
+		{"local interface", a.server.Run},
+	}
+	if a.role != nil {
+		list = append(list, task{"HA state", a.role.Run})
+	}
+	return list
 }
 
 // openLink makes the transport as the pins are now, and the discovery where no
@@ -137,6 +153,7 @@ func (a *Agent) openLink() (*transport.Endpoint, *finder, error) {
 		Local:          local,
 		Peer:           a.cfg.Link.PeerAddrPort(),
 		FlightInterval: flightInterval(a.cfg.Link.Interval),
+		RekeyAfter:     a.cfg.Link.KeyChange,
 		TimeFloor:      a.build.CommitTime,
 		Log:            a.log,
 	})
@@ -177,6 +194,31 @@ func (a *Agent) trust() (transport.Trust, error) {
 	return t, nil
 }
 
+// believes reports whether the Socket with that key is still to be believed,
+// which one whom an authority vouches for is.
+func (a *Agent) believes(key [32]byte) bool {
+	t, err := a.trust()
+	return err == nil && (t.CA != nil || slices.Contains(t.Pins, transport.Fingerprint(key)))
+}
+
+// openCatalog reads the feature catalog. Without one the agent does all the rest of
+// its work, so that a broken file costs no more than what it would have told.
+func (a *Agent) openCatalog() *impact.Catalog {
+	name := a.cfg.Impact.CatalogFile
+	if name == "" {
+		return impact.Sample()
+	}
+	data, err := plainfile.Read(name, impact.MaxCatalogSize)
+	if err == nil {
+		var catalog *impact.Catalog
+		if catalog, err = impact.ParseCatalog(data); err == nil {
+			return catalog
+		}
+	}
+	a.log.Error("the feature catalog cannot be used, so what an older peer supports is not known", "file", name, "error", err)
+	return nil
+}
+
 // maxCA bounds the file of CA certificates, in bytes.
 const maxCA = 1 << 20
 
@@ -192,7 +234,8 @@ func readCA(name string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// openServer takes the unix socket and puts the local interface on it.
+// openServer takes the unix socket, opens the state that only its holder may
+// write, and puts the local interface on the socket.
 func (a *Agent) openServer() (*local.Server, error) {
 	var opts unixsock.Options
 	if group := a.cfg.Local.AdminGroup; group != "" {
@@ -205,6 +248,9 @@ func (a *Agent) openServer() (*local.Server, error) {
 	listener, err := unixsock.Listen(a.cfg.Local.Socket, opts)
 	if err != nil {
 		return nil, fmt.Errorf("local interface: %w", err)
+	}
+	if a.observer, err = newObserver(a, a.openCatalog()); err != nil {
+		return nil, errors.Join(err, listener.Close())
 	}
 	server, err := local.New(local.Config{
 		Listener: listener, Source: a.observer, Declarer: a.observer, Caller: caller, Log: a.log,

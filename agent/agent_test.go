@@ -50,6 +50,8 @@ role = %q
 key = "%[5]s/key.pem"
 certificate = "%[5]s/certificate.pem"
 pins_file = "%[5]s/pins"
+[state]
+directory = "%[5]s/state"
 [appliance]
 root = "%[5]s"
 serial_file = "/serial"

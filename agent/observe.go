@@ -1,17 +1,16 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
-	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
+	"socketha/agent/alarm"
+	"socketha/agent/impact"
+	"socketha/agent/journal"
 	"socketha/agent/local"
 	"socketha/agent/status"
 	"socketha/peer"
@@ -20,6 +19,7 @@ import (
 	"socketha/peer/transport/beacon"
 	"socketha/platform/appliance"
 	"socketha/platform/link"
+	"socketha/platform/role"
 )
 
 // lookAgain is how often the world is looked at while something in it changes
@@ -36,13 +36,17 @@ type observer struct {
 	fixed     fixed
 	appliance *appliance.Watcher
 	link      *link.Watcher
+	role      *role.Watcher // nil: none is configured
 	speaker   *speaker.Speaker
 	path      *path
+	life      *life
 
 	clock     clock
 	start     status.Instant
+	declared  chan struct{}    // capacity 1: somebody declared something
 	evaluator status.Evaluator // owned by Run
 	suspects  suspects         // owned by Run
+	cost      cost             // owned by Run
 
 	current atomic.Pointer[status.Evaluation]
 	notice  local.Notice
@@ -51,31 +55,49 @@ type observer struct {
 // fixed is what of the status no event changes.
 type fixed struct {
 	role          peer.Role
+	models        []string // that form a pair although they differ
 	ifname        string
 	serial        string         // of our certificate
 	expires       time.Time      // end of that certificate
 	local, remote netip.AddrPort // as configured
 }
 
-func newObserver(a *Agent) *observer {
+func newObserver(a *Agent, catalog *impact.Catalog) (*observer, error) {
 	o := &observer{
 		build: a.build, log: a.log,
 		fixed: fixed{
-			role: a.cfg.Pair.Role, ifname: a.cfg.Link.Interface, serial: a.identity.Serial(),
+			role: a.cfg.Pair.Role, models: a.cfg.Pair.Models, ifname: a.cfg.Link.Interface, serial: a.identity.Serial(),
 			expires: a.identity.Certificate().NotAfter,
 			local:   a.cfg.Link.LocalAddrPort(), remote: a.cfg.Link.PeerAddrPort(),
 		},
-		appliance: a.appliance, link: a.link, speaker: a.speaker, path: a.path,
+		appliance: a.appliance, link: a.link, role: a.role, speaker: a.speaker, path: a.path,
+		declared: make(chan struct{}, 1),
+		cost:     cost{catalog: catalog},
 	}
 	o.start = o.clock.now()
+	var err error
+	if o.life, err = newLife(a.cfg.State.Directory, a.cfg.Alarm, o.start, o.remember, a.log); err != nil {
+		return nil, err
+	}
+	o.life.trusted = a.believes
 	o.evaluate() // so that there is a document from the first question on
-	return o
+	return o, nil
+}
+
+// remember writes the peer as it is known now into what survives a restart.
+func (o *observer) remember(s *journal.State) {
+	snapshot := o.speaker.Snapshot()
+	o.life.known(s, snapshot, o.clock.instant(snapshot.LastReceived))
 }
 
 // Run evaluates anew at each change until ctx is cancelled, and then returns nil.
 func (o *observer) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var roles <-chan struct{} // nil, which never delivers, where there is no source
+	if o.role != nil {
+		roles = o.role.Changed()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -86,6 +108,8 @@ func (o *observer) Run(ctx context.Context) error {
 		case <-o.speaker.Changed():
 			o.path.settle(o.speaker.Snapshot().State == peer.StateUp)
 		case <-o.path.changed:
+		case <-roles:
+		case <-o.declared:
 		case <-timer.C:
 		}
 		if wait := o.evaluate(); wait > 0 {
@@ -99,23 +123,53 @@ func (o *observer) Run(ctx context.Context) error {
 // evaluate publishes what the world looks like now and returns when it must be
 // looked at again though nothing told of a change; 0: not before.
 func (o *observer) evaluate() time.Duration {
-	in := o.input()
-	ev := o.evaluator.Evaluate(in)
+	facts, snapshot := o.appliance.Facts(), o.speaker.Snapshot()
+	o.followUpgrade(facts)
+	in := o.input(facts, snapshot)
+	declared := o.declarations(in.Now, snapshot, in.Peer.Fresh)
+	holds := o.life.cycle.Holds(alarm.Instant(in.Now), declared)
+	in.FailoverDeclared = holds.Failover.Declared && !holds.Failover.Over
+	own := o.life.journal.State().Upgrade
+	in.Self.Upgrade, in.Peer.Upgrade = upgrade(holds.Self, own.Target), upgrade(holds.Peer, "")
+	ev, deadline := o.judge(in, declared)
+
 	before := o.current.Swap(ev)
-	o.tell(&in, ev)
+	o.tell(&in, ev, facts, upgradeResult(own.Phase))
 	if before == nil || before.Meaning() != ev.Meaning() {
 		o.notice.Announce()
 		o.logVerdict(before, ev)
 	}
-	return o.nextLook(&in, ev)
+	o.life.record(&in, ev)
+	return o.nextLook(&in, ev, deadline)
 }
 
-func (o *observer) nextLook(in *status.Input, ev *status.Evaluation) time.Duration {
+// judge evaluates and takes the alarm one step further, which the document shows
+// too: where the step changes what it shows, it is evaluated with that. It
+// returns when the alarm has to be stepped again, zero if only by a change.
+func (o *observer) judge(in status.Input, declared alarm.Declarations) (*status.Evaluation, status.Instant) {
+	shown := o.life.alarm
+	in.Alarm = &shown
+	ev := o.evaluator.Evaluate(in)
+	out, changed := o.life.step(in.Now, ev, declared)
+	if changed {
+		shown := o.life.alarm
+		in.Alarm = &shown
+		ev = o.evaluator.Evaluate(in)
+	}
+	deadline, _ := out.NextDeadline()
+	return ev, status.Instant(deadline)
+}
+
+func (o *observer) nextLook(in *status.Input, ev *status.Evaluation, alarms status.Instant) time.Duration {
 	var wait time.Duration
 	if in.ClockUnset || len(in.Identity) > 0 || !in.Peer.Fresh {
 		wait = lookAgain
 	}
-	if deadline, ok := ev.NextDeadline(); ok {
+	grace, _ := ev.NextDeadline()
+	for _, deadline := range [...]status.Instant{grace, alarms, o.quietOver(in)} {
+		if deadline == 0 {
+			continue
+		}
 		left := max(time.Duration(deadline-o.clock.now()), time.Millisecond)
 		if wait == 0 || left < wait {
 			wait = left
@@ -124,9 +178,17 @@ func (o *observer) nextLook(in *status.Input, ev *status.Evaluation) time.Durati
 	return wait
 }
 
+// quietOver is when a verdict without a peer is first recorded; zero if that is
+// over.
+func (o *observer) quietOver(in *status.Input) status.Instant {
+	if o.life == nil || in.Now >= o.life.quiet {
+		return 0
+	}
+	return o.life.quiet
+}
+
 // tell gives the speaker what this Socket says of itself.
-func (o *observer) tell(in *status.Input, ev *status.Evaluation) {
-	facts := o.appliance.Facts()
+func (o *observer) tell(in *status.Input, ev *status.Evaluation, facts *appliance.Facts, result peer.UpgradeResult) {
 	serial := facts.Serial
 	if serial == "" {
 		serial = o.fixed.serial
@@ -138,12 +200,15 @@ func (o *observer) tell(in *status.Input, ev *status.Evaluation) {
 		Upstream:      in.Upstream.State,
 		Readiness:     ev.Readiness(),
 		Compatibility: ev.Compatibility(),
-		Inputs:        inputsDigest(in.Self, in.Peer),
+		Inputs:        inputsDigest(in.Self, in.Upstream.State, in.Peer),
+		Upgrading:     in.Self.Upgrade.Declared,
+		UpgradeResult: result,
 		Facts: peer.Facts{
 			Serial:       serial,
 			Model:        facts.Model,
 			Site:         facts.SiteID,
 			AgentVersion: o.build.Version,
+			Catalog:      o.cost.catalog.Digest(),
 		},
 		Capabilities: capabilities(facts.Capabilities, facts.Model),
 	})
@@ -157,128 +222,6 @@ func (o *observer) logVerdict(before, ev *status.Evaluation) {
 		return
 	}
 	o.log.Info("verdict", "readiness", ev.Readiness().String(), "compatibility", ev.Compatibility().String())
-}
-
-// input gathers all that the status document is made from.
-func (o *observer) input() status.Input {
-	facts, snapshot, stats := o.appliance.Facts(), o.speaker.Snapshot(), o.path.stats()
-	now := time.Now()
-	l := o.linkInput(snapshot)
-	l.Trouble, l.TroubleDetail = o.suspects.trouble(now, cmp.Or(o.path.setupError(), stats.SocketError, o.path.discovery().Error), stats)
-	if stats.PathMTU != nil {
-		l.LosesAbove = max(stats.PathMTU.Passed, 1)
-	}
-	return status.Input{
-		Now:          o.clock.now(),
-		AgentVersion: o.build.Version,
-		AgentStart:   o.start,
-		Site:         status.Site{ID: facts.SiteID, Name: facts.SiteName},
-		Self: status.Self{
-			Serial:       o.fixed.serial,
-			Model:        facts.Model,
-			Version:      facts.Version,
-			VersionFault: fault(facts.Err(appliance.Version)),
-			Role:         o.fixed.role,
-			Capabilities: advertised(facts),
-		},
-		Peer:       o.peer(snapshot),
-		Link:       l,
-		Upstream:   &status.Upstream{State: peer.UpstreamNotConfigured},
-		Identity:   o.suspects.findings(now, o.fixed.serial, facts.Serial, snapshot, stats),
-		Expiring:   o.expiring(now, snapshot.PeerSerial),
-		ClockUnset: now.Before(o.build.CommitTime),
-	}
-}
-
-// warnBefore is how long before its end a certificate is warned of.
-const warnBefore = 30 * 24 * time.Hour
-
-// expiring lists the certificates that end soon or have ended, the sooner first.
-// Those that the command makes have no end; a CA's have.
-func (o *observer) expiring(now time.Time, peerSerial string) []status.Expiry {
-	all := []status.Expiry{{Serial: o.fixed.serial, NotAfter: o.fixed.expires}}
-	if t := o.path.expires.Load(); t != nil {
-		all = append(all, status.Expiry{Peer: true, Serial: peerSerial, NotAfter: *t})
-	}
-	// A clock that is not set cannot tell; the transport judges by the same floor.
-	if now.Before(o.build.CommitTime) {
-		now = o.build.CommitTime
-	}
-	all = slices.DeleteFunc(all, func(e status.Expiry) bool { return e.NotAfter.Sub(now) > warnBefore })
-	slices.SortStableFunc(all, func(a, b status.Expiry) int { return a.NotAfter.Compare(b.NotAfter) })
-	return all
-}
-
-// fault is an error for the status document: our own words, escaped.
-func fault(err error) string {
-	if err == nil {
-		return ""
-	}
-	quoted := strconv.Quote(err.Error())
-	return quoted[1 : len(quoted)-1]
-}
-
-func (o *observer) peer(s *speaker.Snapshot) status.Peer {
-	hb := &s.Heartbeat
-	p := status.Peer{
-		Known: s.Known, Heard: s.Known,
-		Fresh:         s.State == peer.StateUp || s.State == peer.StateInit,
-		PlannedStop:   s.PlannedStop,
-		Serial:        s.PeerSerial,
-		Version:       hb.Version,
-		Role:          hb.Role,
-		HAState:       hb.HAState,
-		Upstream:      hb.Upstream,
-		Upgrade:       status.Upgrade{Declared: hb.Flags.Has(peer.FlagUpgrading)},
-		Readiness:     hb.Readiness,
-		Compatibility: hb.Compatibility,
-		LastHeard:     o.clock.instant(s.LastReceived),
-		Protocol:      hb.Protocol,
-		Mismatch:      s.ProtocolMismatch,
-	}
-	if s.Facts != nil {
-		p.Model, p.AgentVersion = s.Facts.Model, s.Facts.AgentVersion
-	}
-	if s.Capabilities != nil {
-		p.Capabilities = status.Capabilities{Digest: s.CapabilitiesDigest, Count: len(s.Capabilities)}
-	}
-	return p
-}
-
-func (o *observer) linkInput(s *speaker.Snapshot) status.Link {
-	state := o.link.State()
-	l := status.Link{
-		Interface:  o.fixed.ifname,
-		Observed:   state.Known,
-		Exists:     state.Exists,
-		Up:         state.Up,
-		OperState:  state.OperState,
-		Session:    s.State,
-		Since:      o.clock.instant(s.Since),
-		Local:      o.fixed.local,
-		Peer:       o.fixed.remote,
-		TxInterval: s.TxInterval,
-		DetectTime: s.DetectTime,
-	}
-	if s.Path != nil {
-		l.Local, l.Peer = addrPort(s.Path.Local), addrPort(s.Path.Remote)
-	}
-	switch state.Carrier {
-	case link.CarrierYes:
-		l.Carrier = status.Yes
-	case link.CarrierNo:
-		l.Carrier = status.No
-	case link.CarrierUnknown:
-	}
-	return l
-}
-
-// addrPort reads the address of a UDP socket.
-func addrPort(a net.Addr) netip.AddrPort {
-	if udp, ok := a.(*net.UDPAddr); ok {
-		return udp.AddrPort()
-	}
-	return netip.AddrPort{}
 }
 
 // Current implements [local.Source].

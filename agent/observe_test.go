@@ -16,24 +16,27 @@ func TestInputsDigestIsTheSameOnBothSides(t *testing.T) {
 		serial, version string
 		role            peer.Role
 		state           peer.HAState
+		cloud           peer.UpstreamState
 	}
 	digest := func(self, other socket) peer.Digest {
 		return inputsDigest(
 			status.Self{Serial: self.serial, Version: self.version, Role: self.role, HAState: self.state},
-			status.Peer{Serial: other.serial, Version: other.version, Role: other.role, HAState: other.state},
+			self.cloud,
+			status.Peer{Serial: other.serial, Version: other.version, Role: other.role, HAState: other.state, Upstream: other.cloud},
 		)
 	}
-	a := socket{"SN-1", "18.3.3", peer.RolePrimary, peer.HAActive}
-	b := socket{"SN-2", "15.0.2", peer.RoleSecondary, peer.HAStandby}
+	a := socket{"SN-1", "18.3.3", peer.RolePrimary, peer.HAActive, peer.UpstreamConnected}
+	b := socket{"SN-2", "15.0.2", peer.RoleSecondary, peer.HAStandby, peer.UpstreamUnknown}
 	if digest(a, b) != digest(b, a) {
 		t.Error("the two sides of one pair differ")
 	}
 	for name, other := range map[string]socket{
-		"serial":   {"SN-3", "15.0.2", peer.RoleSecondary, peer.HAStandby},
-		"version":  {"SN-2", "15.0.3", peer.RoleSecondary, peer.HAStandby},
-		"role":     {"SN-2", "15.0.2", peer.RolePrimary, peer.HAStandby},
-		"state":    {"SN-2", "15.0.2", peer.RoleSecondary, peer.HAActive},
-		"boundary": {"SN-21", "5.0.2", peer.RoleSecondary, peer.HAStandby},
+		"serial":   {"SN-3", "15.0.2", peer.RoleSecondary, peer.HAStandby, peer.UpstreamUnknown},
+		"version":  {"SN-2", "15.0.3", peer.RoleSecondary, peer.HAStandby, peer.UpstreamUnknown},
+		"role":     {"SN-2", "15.0.2", peer.RolePrimary, peer.HAStandby, peer.UpstreamUnknown},
+		"state":    {"SN-2", "15.0.2", peer.RoleSecondary, peer.HAActive, peer.UpstreamUnknown},
+		"cloud":    {"SN-2", "15.0.2", peer.RoleSecondary, peer.HAStandby, peer.UpstreamConnected},
+		"boundary": {"SN-21", "5.0.2", peer.RoleSecondary, peer.HAStandby, peer.UpstreamUnknown},
 	} {
 		if digest(a, other) == digest(a, b) {
 			t.Errorf("another %s gives the same digest", name)
@@ -48,16 +51,19 @@ func TestNextLook(t *testing.T) {
 	var e status.Evaluator
 	quiet := status.Input{Now: o.clock.now(), Peer: status.Peer{Known: true, Heard: true, Fresh: true}}
 	quiet.Link.Session = peer.StateUp
-	if wait := o.nextLook(&quiet, e.Evaluate(quiet)); wait != 0 {
+	if wait := o.nextLook(&quiet, e.Evaluate(quiet), o.clock.now().Add(time.Hour)); wait <= 59*time.Minute || wait > time.Hour {
+		t.Errorf("alarm due in an hour: looks again after %v", wait)
+	}
+	if wait := o.nextLook(&quiet, e.Evaluate(quiet), 0); wait != 0 {
 		t.Errorf("nothing pending: looks again after %v", wait)
 	}
 	unset := quiet
 	unset.ClockUnset = true
-	if wait := o.nextLook(&unset, e.Evaluate(unset)); wait != lookAgain {
+	if wait := o.nextLook(&unset, e.Evaluate(unset), 0); wait != lookAgain {
 		t.Errorf("clock not set: looks again after %v", wait)
 	}
 	silent := status.Input{Now: o.clock.now()}
-	if wait := o.nextLook(&silent, e.Evaluate(silent)); wait != lookAgain {
+	if wait := o.nextLook(&silent, e.Evaluate(silent), 0); wait != lookAgain {
 		t.Errorf("no peer: looks again after %v", wait)
 	}
 }

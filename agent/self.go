@@ -37,12 +37,12 @@ func advertised(f *appliance.Facts) status.Capabilities {
 }
 
 // inputsDigest stands for what the verdict is made from: who the two Sockets are,
-// and their versions, roles and HA states. Both Sockets compute the same digest
+// their versions, roles, HA states and how they stand with their cloud. Both Sockets compute the same digest
 // when they see the same pair, so that differing verdicts on equal inputs can be
 // told from a change that one of them has not heard of yet.
-func inputsDigest(self status.Self, other status.Peer) peer.Digest {
-	a := side(self.Serial, self.Version, self.Role, self.HAState)
-	b := side(other.Serial, other.Version, other.Role, other.HAState)
+func inputsDigest(self status.Self, cloud peer.UpstreamState, other status.Peer) peer.Digest {
+	a := side(self.Serial, self.Version, self.Role, self.HAState, cloud)
+	b := side(other.Serial, other.Version, other.Role, other.HAState, other.Upstream)
 	if string(b) < string(a) {
 		a, b = b, a
 	}
@@ -51,11 +51,11 @@ func inputsDigest(self status.Self, other status.Peer) peer.Digest {
 }
 
 // side writes one Socket's inputs so that no two different ones look the same.
-func side(serial, version string, role peer.Role, state peer.HAState) []byte {
+func side(serial, version string, role peer.Role, state peer.HAState, cloud peer.UpstreamState) []byte {
 	var b []byte
 	for _, s := range []string{serial, version} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
-	return append(b, byte(role), byte(state))
+	return append(b, byte(role), byte(state), byte(cloud))
 }

@@ -43,6 +43,9 @@ key = "%[5]s/key.pem"
 certificate = "%[5]s/certificate.pem"
 pins_file = "%[5]s/pins"
 
+[state]
+directory = "%[5]s/state"
+
 [appliance]
 root = %[5]q
 

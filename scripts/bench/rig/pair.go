@@ -63,6 +63,9 @@ key = "%[6]s/key.pem"
 certificate = "%[6]s/certificate.pem"
 pins_file = "%[6]s/pins"
 
+[state]
+directory = "%[6]s/state"
+
 [appliance]
 root = %[6]q
 
