@@ -201,7 +201,7 @@ func (e *Endpoint) deliver(c *Conn) {
 	e.ledger.establish(c.who)
 	e.out <- c
 	e.mu.Unlock()
-	e.cfg.Log.Info("peer connected", "serial", show(c.who.Serial), "fingerprint", c.who.Fingerprint.String(),
+	e.cfg.Log.Info("peer connected", "serial", bare(c.who.Serial), "fingerprint", c.who.Fingerprint.String(),
 		"remote", c.RemoteAddr().String(), "initiator", c.initiator)
 	for _, o := range old {
 		e.ledger.count(ReasonConnEvicted)

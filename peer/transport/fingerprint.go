@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -61,13 +62,49 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// maxShown bounds what is shown of a string that somebody else chose.
-const maxShown = 64
+// maxShown bounds what is shown of a string that somebody else chose, and
+// maxError what is shown of an error that may hold some, in bytes before escaping.
+const (
+	maxShown = 64
+	maxError = 320
+)
 
-// show quotes and cuts a string that may come from anyone, for errors and logs.
-func show(s string) string {
-	if len(s) > maxShown {
-		s = s[:maxShown] + "…"
+// show quotes and cuts a string that may come from anyone, for errors.
+func show(s string) string { return `"` + bare(s) + `"` }
+
+// bare escapes and cuts it for a log attribute, which has quotes where it needs
+// them: what is left is printable ASCII, in which nothing can be mistaken.
+func bare(s string) string {
+	quoted := strconv.QuoteToASCII(cut(s, maxShown))
+	return quoted[1 : len(quoted)-1]
+}
+
+// bareError does so with the text of an error. What it quotes is escaped already
+// and is not escaped again; what it does not quote may hold anything.
+func bareError(err error) string {
+	var b strings.Builder
+	for _, r := range cut(err.Error(), maxError) {
+		if r >= ' ' && r <= '~' {
+			b.WriteByte(byte(r))
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
 	}
-	return fmt.Sprintf("%+q", s)
+	return b.String()
+}
+
+func cut(s string, limit int) string {
+	if len(s) > limit {
+		return s[:limit] + "..."
+	}
+	return s
+}
+
+// text is String, or nothing for a fingerprint that was never seen.
+func (f Fingerprint) text() string {
+	if f.IsZero() {
+		return ""
+	}
+	return f.String()
 }

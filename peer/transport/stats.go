@@ -144,7 +144,7 @@ func (l *ledger) reject(reason Reason, remote netip.AddrPort, who peerIdentity, 
 		return
 	}
 	l.log.Warn("handshake refused", "reason", string(reason), "count", total, "remote", remote.String(),
-		"serial", show(who.Serial), "error", show(err.Error()))
+		"serial", bare(who.Serial), "fingerprint", who.Fingerprint.text(), "error", bareError(err))
 }
 
 // find records a finding. The same peer found again is counted, not announced.
