@@ -137,3 +137,56 @@ func TestRekeyOnLoopback(t *testing.T) {
 	settles(t, "goroutines", goroutines, runtime.NumGoroutine)
 	settles(t, "descriptors", files, func() int { return descriptors(t) })
 }
+
+// TestRekeyForLong changes the keys every two seconds for five minutes, with a
+// heartbeat every 100 ms each way: none is lost, and what is held after the last
+// minute is what was held after the first.
+func TestRekeyForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, func(a, b *Config) { a.RekeyAfter, b.RekeyAfter = 2*time.Second, 2*time.Second })
+		stopB := run(t, p.acceptor)
+		synctest.Wait()
+		stopA := run(t, p.initiator)
+		a, b := own(p.initiator, 200*time.Millisecond), own(p.acceptor, 200*time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
+		var first, last holdings
+		for minute := range 5 {
+			converse(t, a, b, 600, 100*time.Millisecond, time.Sleep)
+			for _, o := range []*owner{a, b} {
+				o.mu.Lock()
+				clear(o.heard)
+				o.mu.Unlock()
+			}
+			last = foot()
+			if minute == 0 {
+				first = last
+			}
+		}
+		s := p.initiator.Stats()
+		if s.Rekeys < 5*60*10/18 || s.RekeysFailed != 0 || len(s.Rejected) != 0 || len(p.acceptor.Stats().Rejected) != 0 {
+			t.Errorf("%d key changes, stats %+v and %+v", s.Rekeys, s, p.acceptor.Stats())
+		}
+		t.Logf("%d key changes; after the first minute %v, after the last %v", s.Rekeys, first, last)
+		if last.heap > first.heap+256<<10 || last.goroutines > first.goroutines+20 { // a handshake may be under way
+			t.Errorf("after the first minute %v, after the last %v", first, last)
+		}
+		a.closeAll()
+		b.closeAll()
+		stopA()
+		stopB()
+	})
+}
+
+// holdings is what this process holds.
+type holdings struct {
+	heap       uint64 // bytes
+	goroutines int
+}
+
+func foot() holdings {
+	runtime.GC()
+	runtime.GC() // what pools gave up in the first
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return holdings{m.HeapAlloc, runtime.NumGoroutine()}
+}
