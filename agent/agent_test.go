@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +59,8 @@ serial_file = "/serial"
 model_file = "/model"
 version_file = "/version"
 site_file = "/site"
+capabilities_file = "/capabilities"
+upgrade_marker = "/upgrading"
 [local]
 socket = "%[5]s/s.sock"
 `, 20000+os.Getpid()%10000, i+1, 2-i, []string{"primary", "secondary"}[i], b.dir)
@@ -92,8 +95,9 @@ func (b *box) trust(t *testing.T, other *box) {
 	b.write(t, "pins", other.id.Fingerprint().String())
 }
 
-// start runs an agent until the test ends; the end must come without an error.
-func (b *box) start(t *testing.T) {
+// start runs an agent until stop is called or the test ends; the end must come
+// without an error.
+func (b *box) start(t *testing.T) (stop func()) {
 	t.Helper()
 	a, err := New(b.cfg, Build{Version: "test", CommitTime: time.Now()}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -102,12 +106,24 @@ func (b *box) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("the agent ended with: %v", err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// pairUp starts both agents of a pair that trusts each other.
+func pairUp(t *testing.T, boxes [2]*box) (stop [2]func()) {
+	t.Helper()
+	for i, b := range boxes {
+		b.trust(t, boxes[1-i])
+		stop[i] = b.start(t)
+	}
+	return stop
 }
 
 // until follows the status until cond holds.
@@ -126,10 +142,7 @@ func (b *box) until(t *testing.T, what string, cond func(status.Document) bool) 
 
 func TestTwoAgentsAgree(t *testing.T) {
 	boxes := newBoxes(t, [2]string{"18.3.3", "15.0.2"})
-	for i, b := range boxes {
-		b.trust(t, boxes[1-i])
-		b.start(t)
-	}
+	pairUp(t, boxes)
 	for _, b := range boxes {
 		d := b.until(t, "incompatible", func(d status.Document) bool { return d.Remedy != nil })
 		if *d.Remedy.UpgradeSerial != "SN-2" || d.Compatibility != "incompatible" {
