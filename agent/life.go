@@ -14,7 +14,7 @@ import (
 )
 
 // startGrace is how long after its start the agent records no change of the
-// verdict while the peer is not heard: not knowing it yet is no change.
+// verdict until a session is up: not knowing the peer yet is no change.
 const startGrace = 10 * time.Second
 
 // life is what outlives the moment: the alarm, the history, and what the journal
@@ -31,7 +31,7 @@ type life struct {
 
 	recorded journal.View   // the verdict last recorded
 	since    journal.Moment // and when that was
-	quiet    status.Instant // no verdict without a peer is recorded before
+	quiet    status.Instant // no verdict is recorded before
 	trusted  func([32]byte) bool
 }
 
@@ -152,7 +152,10 @@ func condition(s status.ConditionState) alarm.Condition {
 // was last recorded.
 func (l *life) record(in *status.Input, ev *status.Evaluation) {
 	now := journal.View{Readiness: ev.Readiness(), Compatibility: ev.Compatibility()}
-	if now == l.recorded || !in.Peer.Heard && in.Now < l.quiet {
+	if in.Link.Session == peer.StateUp {
+		l.quiet = 0
+	}
+	if now == l.recorded || in.Now < l.quiet {
 		return
 	}
 	at := l.moment(in.Now)

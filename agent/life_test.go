@@ -127,7 +127,7 @@ func TestDeclaredUpgrade(t *testing.T) {
 }
 
 func TestUpgradeToWhatRunsIsRefused(t *testing.T) {
-	o := observerOf(t, "18.3.3")
+	o := observerOf(t)
 	for target, refused := range map[string]bool{"18.3.3": true, "v18.3.3": true, "18.3": false, "19.0": false, "": false} {
 		err := o.DeclareUpgrade(t.Context(), local.Declaration{Target: target})
 		if errors.Is(err, local.ErrConflict) != refused {
@@ -138,9 +138,9 @@ func TestUpgradeToWhatRunsIsRefused(t *testing.T) {
 }
 
 // observerOf is an observer whose journal runs, and nothing else.
-func observerOf(t *testing.T, version string) *observer {
+func observerOf(t *testing.T) *observer {
 	t.Helper()
-	b := newBoxes(t, [2]string{version, version})[0]
+	b := newBoxes(t, [2]string{"18.3.3", "18.3.3"})[0]
 	a := &Agent{cfg: b.cfg, log: slog.New(slog.DiscardHandler), identity: b.id, path: &path{}}
 	a.appliance = appliance.NewWatcher(appliance.Paths(b.cfg.Appliance), a.log)
 	o := &observer{log: a.log, appliance: a.appliance, declared: make(chan struct{}, 1)}
@@ -152,14 +152,18 @@ func observerOf(t *testing.T, version string) *observer {
 	done := make(chan error, 1)
 	ctx := t.Context()
 	go func() { done <- o.life.journal.Run(ctx) }()
-	t.Cleanup(func() { <-done }) // t.Context ends just before
+	t.Cleanup(func() { // t.Context ends just before
+		if err := <-done; err != nil {
+			t.Errorf("the journal ended with: %v", err)
+		}
+	})
 	return o
 }
 
 // The marker declares by coming and ends by going; what a person declares in
 // between counts.
 func TestMarkerDeclares(t *testing.T) {
-	o := observerOf(t, "18.3.3")
+	o := observerOf(t)
 	marked := func(target string) *appliance.Facts {
 		return &appliance.Facts{Version: "18.3.3", Upgrading: true, UpgradeTarget: target}
 	}
@@ -198,7 +202,7 @@ func TestMarkerDeclares(t *testing.T) {
 
 // Until the peer had the time to speak, not knowing it is no change of the verdict.
 func TestQuietStart(t *testing.T) {
-	o := observerOf(t, "18.3.3")
+	o := observerOf(t)
 	var e status.Evaluator
 	silent := status.Input{Now: o.start.Add(time.Second)}
 	o.life.record(&silent, e.Evaluate(silent))
@@ -216,7 +220,7 @@ func TestQuietStart(t *testing.T) {
 
 // What cannot be read back costs the alarm its past, not the agent its start.
 func TestUnreadableAlarmBeginsAnew(t *testing.T) {
-	o := observerOf(t, "18.3.3")
+	o := observerOf(t)
 	whole, err := json.Marshal(alarm.Saved{})
 	if err != nil {
 		t.Fatal(err)

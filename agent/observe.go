@@ -178,8 +178,8 @@ func (o *observer) nextLook(in *status.Input, ev *status.Evaluation, alarms stat
 	return wait
 }
 
-// quietOver is when a verdict without a peer is first recorded; zero if that is
-// over.
+// quietOver is when a verdict without a session is first recorded; zero if that
+// is over.
 func (o *observer) quietOver(in *status.Input) status.Instant {
 	if o.life == nil || in.Now >= o.life.quiet {
 		return 0
