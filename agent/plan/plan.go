@@ -84,7 +84,7 @@ type Feature struct {
 
 // Incompatible says when the majors differ on the way.
 type Incompatible struct {
-	Expected  bool   `json:"expected"`
+	Expected  string `json:"expected"`   // yes, no, unknown
 	FromStep  int    `json:"from_step"`  // the step whose end begins it; 0: it is so now
 	UntilStep int    `json:"until_step"` // the step whose end ends it; 0: none does
 	Text      string `json:"text"`

@@ -31,7 +31,7 @@ func (m *maker) cost(v compat.Verdict) Cost {
 		c.Majors = []int{}
 	}
 	if v.Local.Err != nil || v.Peer.Err != nil {
-		c.Text = "Not known, since a version is not."
+		c.Text = "What a failover would cost is not known, since a version is not."
 		return c
 	}
 	low, high := m.self, m.other
@@ -184,11 +184,13 @@ func (m *maker) summary(todo []*side) string {
 func (m *maker) incompatible() Incompatible {
 	p := &m.plan
 	in := Incompatible{FromStep: -1}
+	unknown := p.Now.Compatibility == peer.CompatibilityUnknown.String()
 	differs := func(s State) bool { return s.Compatibility == peer.Incompatible.String() }
 	if differs(p.Now) {
 		in.FromStep = 0
 	}
 	for i, s := range p.Steps {
+		unknown = unknown || s.After.Compatibility == peer.CompatibilityUnknown.String()
 		switch {
 		case in.FromStep < 0 && differs(s.After):
 			in.FromStep = i + 1
@@ -196,10 +198,13 @@ func (m *maker) incompatible() Incompatible {
 			in.UntilStep = i + 1
 		}
 	}
-	if in.FromStep < 0 {
-		return Incompatible{Text: "The majors never differ on the way."}
+	switch {
+	case in.FromStep < 0 && unknown:
+		return Incompatible{Expected: "unknown", Text: "Whether the majors differ on the way is not known."}
+	case in.FromStep < 0:
+		return Incompatible{Expected: "no", Text: "The majors never differ on the way."}
 	}
-	in.Expected = true
+	in.Expected = "yes"
 	in.Text = m.howLong(&in)
 	return in
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"socketha/agent/status"
 )
 
 func TestMain(m *testing.M) {
@@ -36,8 +39,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve":     serve,
-			"publish":   publish,
+			"serve":   serve,
+			"publish": publish,
+
+			"declared.by": declaredBy,
+			"denied.by":   deniedBy,
+
 			"start":     start,
 			"expect":    expect,
 			"interrupt": interrupt,
@@ -126,6 +133,8 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", a.status)
 	mux.HandleFunc("GET /v1/events", a.events)
+	mux.HandleFunc("GET /v1/support-request", a.supportRequest)
+	mux.HandleFunc("POST /v1/upgrade", a.status) // that hangs
 	ctx, stop := context.WithCancel(context.Background())
 	server := &http.Server{Handler: mux, BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan struct{})
@@ -150,6 +159,16 @@ func (a *fakeAgent) status(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(doc)
+}
+
+func (a *fakeAgent) supportRequest(w http.ResponseWriter, _ *http.Request) {
+	doc, _ := a.now()
+	var d status.Document
+	if err := json.Unmarshal(doc, &d); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = io.WriteString(w, status.SupportRequest(&d))
 }
 
 func (a *fakeAgent) events(w http.ResponseWriter, r *http.Request) {

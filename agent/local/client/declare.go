@@ -14,7 +14,7 @@ import (
 
 // ErrUnclear says that a declaration was sent and not answered: whether it has
 // been taken the status tells.
-var ErrUnclear = errors.New("it is not known whether the agent took it")
+var ErrUnclear = errors.New("it is not known whether the agent took it: socketha status tells")
 
 // Declaration is the begin or the end of an upgrade or of a manual failover.
 type Declaration struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"socketha/agent/config"
+	"socketha/agent/local/client"
 	"socketha/agent/status"
 )
 
@@ -40,11 +42,29 @@ func newWorld(t *testing.T, args ...string) *world {
 
 // fakeAgent answers with the same document, or an error, every time.
 type fakeAgent struct {
-	doc status.Document
-	err error
+	doc      status.Document
+	history  string
+	declared []string
+	err      error
 }
 
 func (f *fakeAgent) Raw(context.Context) ([]byte, error) { return rawOf(f.doc, f.err) }
+
+func (f *fakeAgent) RawHistory(context.Context) ([]byte, error) { return []byte(f.history), f.err }
+
+func (f *fakeAgent) SupportRequest(context.Context) (string, error) {
+	return status.SupportRequest(&f.doc), f.err
+}
+
+func (f *fakeAgent) DeclareUpgrade(_ context.Context, d client.Declaration) error {
+	f.declared = append(f.declared, fmt.Sprintf("upgrade %+v", d))
+	return f.err
+}
+
+func (f *fakeAgent) DeclareFailover(_ context.Context, d client.Declaration) error {
+	f.declared = append(f.declared, fmt.Sprintf("failover %+v", d))
+	return f.err
+}
 
 func rawOf(doc status.Document, err error) ([]byte, error) {
 	if err != nil {

@@ -34,6 +34,11 @@ func (c *call) parse(args []string) error {
 		}
 		args = rest
 	}
+	for _, f := range c.command.flags {
+		if f.needed && c.flags[f.names[0]] == "" {
+			return usagef("%s is missing: %s", f.dashed(), strings.Join(f.choices, ", "))
+		}
+	}
 	return c.countArgs()
 }
 

@@ -23,6 +23,13 @@ type Source interface {
 	// Events yields the document at once and at each change of its meaning,
 	// and an error while that is not possible.
 	Events(ctx context.Context) iter.Seq2[status.Document, error]
+	// RawHistory returns the history of the pair as the agent wrote it.
+	RawHistory(ctx context.Context) ([]byte, error)
+	// SupportRequest returns text to send to the vendor's support.
+	SupportRequest(ctx context.Context) (string, error)
+	// DeclareUpgrade and DeclareFailover tell the agent what is done by hand.
+	DeclareUpgrade(ctx context.Context, d client.Declaration) error
+	DeclareFailover(ctx context.Context, d client.Declaration) error
 }
 
 // answerTime is how long the agent has for an answer (contract section 6).
@@ -76,7 +83,13 @@ type view struct {
 func ask(ctx context.Context, source Source, socket string) view {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	v := view{socket: socket}
+	v := askSource(ctx, source)
+	v.socket = socket
+	return v
+}
+
+func askSource(ctx context.Context, source Source) view {
+	var v view
 	if v.raw, v.err = source.Raw(ctx); v.err != nil {
 		return v
 	}
@@ -87,21 +100,28 @@ func ask(ctx context.Context, source Source, socket string) view {
 }
 
 func (v *view) exit() Exit {
-	switch {
-	case errors.Is(v.err, client.ErrNotRunning):
-		return ExitNotRunning
-	case v.err != nil:
-		return ExitError
+	if v.err != nil {
+		return failure(v.err)
 	}
 	return Exit(v.doc.Outcome())
 }
 
+// failure is the exit code for an agent that gave no answer.
+func failure(err error) Exit {
+	if errors.Is(err, client.ErrNotRunning) {
+		return ExitNotRunning
+	}
+	return ExitError
+}
+
 // why says in one line why there is no document.
-func (v *view) why() string {
+func (v *view) why() string { return why(v.err) }
+
+func why(err error) string {
 	switch {
-	case errors.Is(v.err, client.ErrNotRunning):
+	case errors.Is(err, client.ErrNotRunning):
 		return "agent not running"
-	case errors.Is(v.err, client.ErrNoAnswer), errors.Is(v.err, context.DeadlineExceeded):
+	case errors.Is(err, client.ErrNoAnswer), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("the agent does not answer within %s", age(answerTime))
 	}
 	return "the agent cannot be asked"
@@ -111,7 +131,7 @@ func (v *view) why() string {
 // to standard output, where a program would take it for one.
 func (v *view) print(c *call) error {
 	if v.err != nil {
-		_, err := io.WriteString(c.Stderr, v.apology(style{columns: maxColumns, unicode: utf8Locale(c.Getenv)}))
+		_, err := io.WriteString(c.Stderr, v.apology(c.errorStyle()))
 		return err
 	}
 	if form := c.flag("o"); form == "json" && c.on("watch") {
@@ -132,14 +152,17 @@ func (v *view) document() any {
 }
 
 // apology says that nothing is known, and what to do about it.
-func (v *view) apology(s style) string {
+func (v *view) apology(s style) string { return apology("Status unknown", v.socket, v.err, s) }
+
+// apology says what the lack of an answer comes to, and what to do about it.
+func apology(what, socket string, err error, s style) string {
 	var b strings.Builder
-	b.WriteString(s.badge(unsure, s.symbol(unsure)+" Status unknown: "+v.why()) + "\n")
-	writeWrapped(&b, "  ", "Asked at the socket "+cell(v.socket)+".", s.columns)
-	if errors.Is(v.err, client.ErrNotRunning) {
+	b.WriteString(s.badge(unsure, s.symbol(unsure)+" "+what+": "+why(err)) + "\n")
+	writeWrapped(&b, "  ", "Asked at the socket "+cell(socket)+".", s.columns)
+	if errors.Is(err, client.ErrNotRunning) {
 		writeWrapped(&b, "  "+s.arrow()+" ", "Start it with the service manager, or in the foreground: socketha agent", s.columns)
 		return b.String()
 	}
-	writeWrapped(&b, "  ", cell(v.err.Error()), s.columns)
+	writeWrapped(&b, "  ", cell(err.Error()), s.columns)
 	return b.String()
 }

@@ -22,6 +22,8 @@ func statusTable(d *status.Document, s style) string {
 	t.conditions()
 	t.reasons("Why it is not ready", bad, status.SeverityNotReady)
 	t.reasons("Warnings", unsure, status.SeverityWarning)
+	t.impact()
+	t.alarm()
 	t.link()
 	return t.b.String()
 }

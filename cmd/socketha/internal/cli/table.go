@@ -30,6 +30,7 @@ type flagSpec struct {
 	value   string // placeholder; empty for a flag that is on or off
 	def     string
 	choices []string // empty: any value
+	needed  bool     // must be given
 	usage   string
 }
 
@@ -65,7 +66,10 @@ func (cmd *command) usage() string {
 		} else if f.value != "" {
 			word += " " + f.value
 		}
-		words = append(words, "["+word+"]")
+		if !f.needed {
+			word = "[" + word + "]"
+		}
+		words = append(words, word)
 	}
 	return strings.Join(words, " ")
 }
@@ -93,6 +97,18 @@ func configFlag() flagSpec {
 	}
 }
 
+// socketFlag and socketConfigFlag say where the agent is asked.
+func socketFlag() flagSpec {
+	return flagSpec{
+		names: []string{"socket"}, value: "PATH",
+		usage: "unix socket of the agent; without it the one of --config, then $SOCKETHA_SOCKET, then of " + config.DefaultFile,
+	}
+}
+
+func socketConfigFlag() flagSpec {
+	return flagSpec{names: []string{"config"}, value: "FILE", usage: "configuration that names the socket"}
+}
+
 var verdictExits = []exitDoc{
 	{ExitOK, "compatible"},
 	{ExitUsage, "called in a wrong way"},
@@ -102,6 +118,11 @@ var verdictExits = []exitDoc{
 
 // commands returns the table, in the order of help.
 func commands() []command {
+	return slices.Concat(statusCommands(), pairCommands(), machineCommands())
+}
+
+// statusCommands give the verdict.
+func statusCommands() []command {
 	return []command{
 		{
 			name: "status", summary: "show whether this HA pair is ready",
@@ -113,11 +134,7 @@ func commands() []command {
 			flags: []flagSpec{
 				outputFlag("table", "json", "yaml"),
 				{names: []string{"watch", "w"}, usage: "stay and show each change; on a terminal ages run along. Ctrl-C ends it"},
-				{
-					names: []string{"socket"}, value: "PATH",
-					usage: "unix socket of the agent; without it the one of --config, then $SOCKETHA_SOCKET, then of " + config.DefaultFile,
-				},
-				{names: []string{"config"}, value: "FILE", usage: "configuration that names the socket"},
+				socketFlag(), socketConfigFlag(),
 			},
 			examples: []example{
 				{"socketha status", "the table"},
@@ -149,6 +166,12 @@ func commands() []command {
 			exits: verdictExits,
 			run:   runCompare,
 		},
+	}
+}
+
+// machineCommands are about this Socket and this program.
+func machineCommands() []command {
+	return []command{
 		{
 			name: "agent", summary: "run the agent in the foreground",
 			long: `Runs until it is interrupted or terminated. A stop is announced to the peer, so

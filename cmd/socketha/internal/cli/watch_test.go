@@ -18,14 +18,15 @@ import (
 // liveAgent is an agent under a test's control. Its ages run with the clock of
 // the test's bubble.
 type liveAgent struct {
-	mu      sync.Mutex
-	doc     status.Document
-	at      time.Time // when doc was true
-	err     error
-	silent  bool // no events
-	stream  chan struct{}
-	asked   int
-	streams int
+	fakeAgent // what is not overridden here is never asked
+	mu        sync.Mutex
+	doc       status.Document
+	at        time.Time // when doc was true
+	err       error
+	silent    bool // no events
+	stream    chan struct{}
+	asked     int
+	streams   int
 }
 
 func newLiveAgent(doc *status.Document) *liveAgent {
@@ -235,7 +236,7 @@ func TestFrameFitsTheScreen(t *testing.T) {
 func TestStatusSaysWhenTheAgentDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "status")
-		w.Dial = func(string) Source { return hungAgent{} }
+		w.Dial = func(string) Source { return &hungAgent{} }
 		start := time.Now()
 		exit := Main(t.Context(), w.Env)
 		if exit != ExitError || time.Since(start) != answerTime || w.out.Len() > 0 {
@@ -247,13 +248,13 @@ func TestStatusSaysWhenTheAgentDoesNotAnswer(t *testing.T) {
 	})
 }
 
-type hungAgent struct{}
+type hungAgent struct{ fakeAgent }
 
-func (hungAgent) Raw(ctx context.Context) ([]byte, error) {
+func (*hungAgent) Raw(ctx context.Context) ([]byte, error) {
 	<-ctx.Done()
 	return nil, fmt.Errorf("ask: %w", ctx.Err())
 }
 
-func (hungAgent) Events(context.Context) iter.Seq2[status.Document, error] {
+func (*hungAgent) Events(context.Context) iter.Seq2[status.Document, error] {
 	return func(func(status.Document, error) bool) {}
 }
