@@ -1,0 +1,2 @@
+/etc/socketha/
+/etc/config/socketha
