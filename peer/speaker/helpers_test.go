@@ -31,6 +31,14 @@ var (
 // start runs a speaker for the Socket with this serial.
 func start(t *testing.T, serial string, discriminator uint32, timers peer.Timers, options ...func(*speaker.Config)) *node {
 	t.Helper()
+	n := prepare(t, discriminator, timers, options...)
+	n.run(serial)
+	return n
+}
+
+// prepare makes a node that does not run yet.
+func prepare(t *testing.T, discriminator uint32, timers peer.Timers, options ...func(*speaker.Config)) *node {
+	t.Helper()
 	n := &node{t: t, done: make(chan struct{}), discriminator: discriminator}
 	cfg := speaker.Config{
 		Session: session.Config{Timers: timers, Discriminator: discriminator},
@@ -43,17 +51,22 @@ func start(t *testing.T, serial string, discriminator uint32, timers peer.Timers
 	if n.Speaker, err = speaker.New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	return n
+}
+
+// run sets it going until the test ends.
+func (n *node) run(serial string) {
+	n.t.Helper()
 	n.tell(localOf(serial))
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(n.t.Context())
 	n.stop = cancel
 	go func() {
 		defer close(n.done)
 		if err := n.Run(ctx); err != nil {
-			t.Error(err)
+			n.t.Error(err)
 		}
 	}()
-	t.Cleanup(n.end)
-	return n
+	n.t.Cleanup(n.end)
 }
 
 // end stops the speaker and waits for it.
