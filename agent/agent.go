@@ -17,6 +17,7 @@ import (
 	"socketha/agent/config"
 	"socketha/agent/impact"
 	"socketha/agent/local"
+	"socketha/agent/syslog"
 	"socketha/peer/session"
 	"socketha/peer/speaker"
 	"socketha/peer/transport"
@@ -30,6 +31,7 @@ import (
 // Build is what the binary knows of its own source.
 type Build struct {
 	Version    string    // of the agent, told to the peer
+	Commit     string    // of its source; may be empty
 	CommitTime time.Time // floor under the clock: no time before it can be right
 }
 
@@ -45,6 +47,7 @@ type Agent struct {
 	role      *role.Watcher // nil: no source is configured
 	speaker   *speaker.Speaker
 	path      *path
+	syslog    *syslog.Writer // nil: none is configured
 	observer  *observer
 	server    *local.Server
 }
@@ -89,6 +92,9 @@ func New(cfg *config.Config, build Build, log *slog.Logger) (*Agent, error) {
 	if a.role, err = newRole(cfg.Role, cfg.Local.Socket, log); err != nil {
 		return nil, err
 	}
+	if a.syslog, err = a.newSyslog(); err != nil {
+		return nil, err
+	}
 	if a.server, err = a.openServer(); err != nil {
 		return nil, err
 	}
@@ -127,6 +133,9 @@ func (a *Agent) tasks() []task {
 	}
 	if a.role != nil {
 		list = append(list, task{"HA state", a.role.Run})
+	}
+	if a.syslog != nil {
+		list = append(list, task{"syslog", a.syslog.Run})
 	}
 	return list
 }
@@ -253,7 +262,8 @@ func (a *Agent) openServer() (*local.Server, error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	server, err := local.New(local.Config{
-		Listener: listener, Source: a.observer, Declarer: a.observer, Caller: caller, Log: a.log,
+		Listener: listener, Source: a.observer, Declarer: a.observer, Caller: caller,
+		Pages: a.pages(), Log: a.log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())

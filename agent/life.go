@@ -149,14 +149,14 @@ func condition(s status.ConditionState) alarm.Condition {
 }
 
 // record adds a transition to the history where the verdict is another one than
-// was last recorded.
-func (l *life) record(in *status.Input, ev *status.Evaluation) {
+// was last recorded, and returns it; nil where there is none.
+func (l *life) record(in *status.Input, ev *status.Evaluation) *journal.Transition {
 	now := journal.View{Readiness: ev.Readiness(), Compatibility: ev.Compatibility()}
 	if in.Link.Session == peer.StateUp {
 		l.quiet = 0
 	}
 	if now == l.recorded || in.Now < l.quiet {
-		return
+		return nil
 	}
 	at := l.moment(in.Now)
 	t := journal.Transition{
@@ -171,6 +171,7 @@ func (l *life) record(in *status.Input, ev *status.Evaluation) {
 	}
 	l.recorded, l.since = now, at
 	l.journal.Update(func(s *journal.State) { s.Add(t) }, journal.Change)
+	return &t
 }
 
 // history renders what was recorded, newest first.

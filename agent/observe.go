@@ -13,6 +13,7 @@ import (
 	"socketha/agent/journal"
 	"socketha/agent/local"
 	"socketha/agent/status"
+	"socketha/agent/syslog"
 	"socketha/peer"
 	"socketha/peer/speaker"
 	"socketha/peer/transport"
@@ -40,6 +41,7 @@ type observer struct {
 	speaker   *speaker.Speaker
 	path      *path
 	life      *life
+	syslog    *syslog.Writer // nil: none is configured
 
 	clock     clock
 	start     status.Instant
@@ -70,7 +72,7 @@ func newObserver(a *Agent, catalog *impact.Catalog) (*observer, error) {
 			expires: a.identity.Certificate().NotAfter,
 			local:   a.cfg.Link.LocalAddrPort(), remote: a.cfg.Link.PeerAddrPort(),
 		},
-		appliance: a.appliance, link: a.link, role: a.role, speaker: a.speaker, path: a.path,
+		appliance: a.appliance, link: a.link, role: a.role, speaker: a.speaker, path: a.path, syslog: a.syslog,
 		declared: make(chan struct{}, 1),
 		cost:     cost{catalog: catalog},
 	}
@@ -131,7 +133,7 @@ func (o *observer) evaluate() time.Duration {
 	in.FailoverDeclared = holds.Failover.Declared && !holds.Failover.Over
 	own := o.life.journal.State().Upgrade
 	in.Self.Upgrade, in.Peer.Upgrade = upgrade(holds.Self, own.Target), upgrade(holds.Peer, "")
-	ev, deadline := o.judge(in, declared)
+	ev, out := o.judge(in, declared)
 
 	before := o.current.Swap(ev)
 	o.tell(&in, ev, facts, upgradeResult(own.Phase))
@@ -139,14 +141,14 @@ func (o *observer) evaluate() time.Duration {
 		o.notice.Announce()
 		o.logVerdict(before, ev)
 	}
-	o.life.record(&in, ev)
-	return o.nextLook(&in, ev, deadline)
+	o.announce(&in, &out, o.life.record(&in, ev))
+	deadline, _ := out.NextDeadline()
+	return o.nextLook(&in, ev, status.Instant(deadline))
 }
 
 // judge evaluates and takes the alarm one step further, which the document shows
-// too: where the step changes what it shows, it is evaluated with that. It
-// returns when the alarm has to be stepped again, zero if only by a change.
-func (o *observer) judge(in status.Input, declared alarm.Declarations) (*status.Evaluation, status.Instant) {
+// too: where the step changes what it shows, it is evaluated with that.
+func (o *observer) judge(in status.Input, declared alarm.Declarations) (*status.Evaluation, alarm.Output) {
 	shown := o.life.alarm
 	in.Alarm = &shown
 	ev := o.evaluator.Evaluate(in)
@@ -156,8 +158,7 @@ func (o *observer) judge(in status.Input, declared alarm.Declarations) (*status.
 		in.Alarm = &shown
 		ev = o.evaluator.Evaluate(in)
 	}
-	deadline, _ := out.NextDeadline()
-	return ev, status.Instant(deadline)
+	return ev, out
 }
 
 func (o *observer) nextLook(in *status.Input, ev *status.Evaluation, alarms status.Instant) time.Duration {

@@ -36,6 +36,7 @@ type Config struct {
 	Role      Role
 	Alarm     alarm.Config
 	Local     Local
+	Syslog    Syslog
 	Log       Log
 
 	file  string
@@ -129,6 +130,12 @@ type Appliance struct {
 type Local struct {
 	Socket     string // path, at most 107 bytes
 	AdminGroup string // group that may change things besides root; empty: none
+}
+
+// Syslog is the appliance's own syslog, which is told of transitions and alarms.
+type Syslog struct {
+	Address    string // "unix:/PATH" or "udp:HOST:PORT"; empty: nothing is told
+	Enterprise uint32 // private enterprise number in the structured data; 0: the one for documentation
 }
 
 // Log says how the agent tells what it does, on standard error.

@@ -141,6 +141,9 @@ failover_hold = "168h"
 [local]
 socket = "/tmp/../s"
 admin_group = "wheel"
+[syslog]
+address = "udp:192.0.2.7:514"
+enterprise = 9
 [log]
 level = "debug"
 format = "json"
@@ -172,8 +175,9 @@ format = "json"
 			UpgradeHold: 5 * time.Second, FailoverHold: 168 * time.Hour,
 			FlapChanges: alarm.DefaultConfig().FlapChanges, FlapWithin: alarm.DefaultConfig().FlapWithin,
 		},
-		Local: Local{Socket: "/s", AdminGroup: "wheel"},
-		Log:   Log{Level: slog.LevelDebug, Format: LogJSON},
+		Local:  Local{Socket: "/s", AdminGroup: "wheel"},
+		Syslog: Syslog{Address: "udp:192.0.2.7:514", Enterprise: 9},
+		Log:    Log{Level: slog.LevelDebug, Format: LogJSON},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

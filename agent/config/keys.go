@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,6 +157,23 @@ var localKeys = []key{
 		accepts: `the name of a group in quotes, 1 to 32 of a-z, A-Z, 0-9, "_", "." and "-"`, unset: "only root may",
 		set: text(func(c *Config, s string) error { return setGroup(&c.Local.AdminGroup, s) }),
 		get: func(c *Config) string { return quoted(c.Local.AdminGroup) },
+	},
+	{
+		name: "syslog.address", doc: "where transitions and alarms are told in RFC 5424, such as \"unix:/dev/log\"",
+		accepts: `"unix:/PATH" or "udp:HOST:PORT"`, unset: "syslog is told nothing",
+		set: text(func(c *Config, s string) error { return setSyslog(&c.Syslog.Address, s) }),
+		get: func(c *Config) string { return quoted(c.Syslog.Address) },
+	},
+	{
+		name: "syslog.enterprise", doc: "private enterprise number of the vendor, names the structured data",
+		accepts: "a whole number from 1 to 4294967295", unset: "32473, the number for documentation",
+		set: number(1, math.MaxUint32, func(c *Config, n int64) { c.Syslog.Enterprise = uint32(n) }),
+		get: func(c *Config) string {
+			if c.Syslog.Enterprise == 0 {
+				return ""
+			}
+			return strconv.FormatUint(uint64(c.Syslog.Enterprise), 10)
+		},
 	},
 	{
 		name: "log.level", doc: "the least important line that is written",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"path"
 	"slices"
@@ -159,6 +160,31 @@ func setSerial(field *string, s string) error {
 	if s == "" || len(s) > peer.MaxSerial || strings.TrimSpace(s) != s ||
 		strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return errors.New("not an S/N")
+	}
+	*field = s
+	return nil
+}
+
+func setSyslog(field *string, s string) error {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		var clean string
+		if err := setPath(&clean, path); err != nil {
+			return err
+		}
+		if len(clean) > maxSocketPath {
+			return fmt.Errorf("%d bytes are too long for a unix socket", len(clean))
+		}
+		*field = "unix:" + clean
+		return nil
+	}
+	hostport, ok := strings.CutPrefix(s, "udp:")
+	if !ok {
+		return errors.New("not an address")
+	}
+	host, port, err := net.SplitHostPort(hostport)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" ||
+		strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("not a host and a port")
 	}
 	*field = s
 	return nil

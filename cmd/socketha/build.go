@@ -42,7 +42,7 @@ func agentBuild() agent.Build {
 	if err != nil || floor.Before(oldest) {
 		floor = oldest
 	}
-	return agent.Build{Version: b.Version, CommitTime: floor}
+	return agent.Build{Version: b.Version, Commit: b.Commit, CommitTime: floor}
 }
 
 func first(a, b string) string {

@@ -1,0 +1,67 @@
+package agent
+
+import (
+	"net/http"
+	"time"
+
+	"socketha/agent/alarm"
+	"socketha/agent/journal"
+	"socketha/agent/metrics"
+	"socketha/agent/status"
+	"socketha/agent/syslog"
+)
+
+// pages are the paths of the local interface beside those of its own.
+func (a *Agent) pages() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/metrics": metrics.Handler(metrics.Source{
+			Document: func() status.Document { d, _ := a.observer.Current(); return d },
+			Counters: a.counters,
+			Build:    metrics.Build{Version: a.build.Version, Commit: a.build.Commit},
+		}),
+	}
+}
+
+// counters are what the metrics show beside the document.
+func (a *Agent) counters() metrics.Counters {
+	flaps, failures := a.link.State().Flaps, a.observer.life.journal.Stats().Failures
+	here := a.server.Stats()
+	c := metrics.Counters{
+		LinkFlaps: &flaps, JournalErrors: &failures,
+		LocalEvicted: &here.Evicted, LocalRefused: &here.StreamsRefused,
+	}
+	if a.syslog != nil {
+		s := a.syslog.Stats()
+		c.SyslogSent, c.SyslogDropped = &s.Sent, &s.Dropped
+	}
+	return c
+}
+
+// newSyslog makes the writer to the appliance's syslog; nil where none is
+// configured.
+func (a *Agent) newSyslog() (*syslog.Writer, error) {
+	cfg := a.cfg.Syslog
+	if cfg.Address == "" {
+		return nil, nil //nolint:nilnil // none is a configuration, not a failure
+	}
+	return syslog.New(syslog.Config{Address: cfg.Address, Enterprise: cfg.Enterprise, Log: a.log})
+}
+
+// announce tells the syslog what became of the pair in one step. It never blocks.
+func (o *observer) announce(in *status.Input, out *alarm.Output, recorded *journal.Transition) {
+	if o.syslog == nil || len(out.Actions) == 0 && recorded == nil {
+		return
+	}
+	d, _ := o.Current()
+	var wall time.Time // not known while the clock is not set
+	if !in.ClockUnset {
+		wall = time.Now()
+	}
+	if recorded != nil {
+		t := transition(recorded)
+		o.syslog.Send(syslog.Transition(&t, &d, wall))
+	}
+	for _, action := range out.Actions {
+		o.syslog.Send(syslog.AlarmAction(action, out, &d, wall))
+	}
+}
