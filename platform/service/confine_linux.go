@@ -32,7 +32,7 @@ func Confine(c Confinement) (Confined, error) {
 	}
 	done.Landlock = version
 	if version == 0 {
-		done.Missing = "this kernel has no Landlock"
+		done.Missing = "this kernel has no Landlock, or it may not be used"
 	}
 	if err := dropCapabilities(c.KeepNetRaw); err != nil {
 		return done, fmt.Errorf("capabilities: %w", err)

@@ -47,13 +47,16 @@ func handled(version int) unix.LandlockRulesetAttr {
 }
 
 // landlock puts the process into a domain of its own and returns the version of
-// the interface; 0 if the kernel has none, or has it switched off.
+// the interface; 0 if the kernel has none, has it switched off, or is not to be asked.
 func landlock(c Confinement) (int, error) {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EINVAL {
+	switch errno {
+	case 0:
+	case unix.ENOSYS, unix.EOPNOTSUPP, unix.EINVAL:
 		return 0, nil
-	}
-	if errno != 0 {
+	case unix.EPERM: // a system call filter that does not know it, as those of containers
+		return 0, nil
+	default:
 		return 0, errno
 	}
 	version := int(v)

@@ -67,7 +67,7 @@ func TestNoCapabilities(t *testing.T) {
 
 func newSocket(t *testing.T, i int) *socket {
 	t.Helper()
-	dir, err := os.MkdirTemp(folder, "socket")
+	dir, err := os.MkdirTemp(folder, "socket") //nolint:usetesting // t.TempDir is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
