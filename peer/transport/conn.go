@@ -13,6 +13,7 @@ import (
 	"github.com/pion/dtls/v2"
 
 	"socketha/peer/transport/internal/guard"
+	"socketha/peer/transport/internal/suite"
 )
 
 // ErrMessageTooLong is returned by Write for more than MaxMessage bytes.
@@ -22,6 +23,10 @@ var ErrMessageTooLong = fmt.Errorf("message longer than %d bytes", MaxMessage)
 // boundaries; they may be lost and reordered, but neither changed, repeated nor
 // forged. One goroutine should read all the time: what is not read is lost, the
 // oldest first. Write and Close may be called from anywhere.
+//
+// pion makes the connection and ends it. In between, messages pass by it: pion
+// starts a goroutine for each that is read or written, and on an appliance a
+// heartbeat costs what it wakes up. The records are the same.
 type Conn struct {
 	endpoint  *Endpoint
 	wire      *guard.Conn
@@ -33,6 +38,14 @@ type Conn struct {
 	sealed atomic.Uint64 // records protected and authenticated, for the key's life
 	unseal atomic.Uint64
 	heard  atomic.Int64 // nanotime of the last authentic record
+
+	keyed atomic.Pointer[suite.Suite] // has the keys; pion may not be done
+	live  atomic.Pointer[suite.Suite] // the handshake is complete: messages pass by pion
+	inbox messages
+
+	writing sync.Mutex
+	over    bool   // closed; guarded by writing
+	scratch []byte // for sealing; guarded by writing
 
 	closing sync.Once
 	idle    *time.Timer
@@ -65,9 +78,17 @@ func (c *Conn) alive() bool {
 	return c.unseal.Load() > 0 && nanotime()-c.heard.Load() <= int64(confirmWithin)
 }
 
-// begin starts the idle time-out. The timer is made first and started second,
-// so that its function finds it.
+// begin takes the messages off pion's hands, and starts the idle time-out. The
+// timer is made first and started second, so that its function finds it.
+//
+// Not before the handshake is complete: the first record that authenticates ends
+// the plaintext phase, and with the peer's last flight lost on the way the
+// handshake still needs it.
 func (c *Conn) begin() {
+	if !c.endpoint.bypass {
+		c.live.Store(c.keyed.Load())
+	}
+	c.endpoint.tasks.Go(c.listen)
 	c.idle = time.AfterFunc(math.MaxInt64, c.checkIdle)
 	c.idle.Reset(c.endpoint.cfg.IdleTimeout)
 }
@@ -82,30 +103,48 @@ func (c *Conn) checkIdle() {
 	_ = c.Close() // never fails
 }
 
-// Read returns the next message. p should hold MaxMessage bytes: a message that
-// does not fit is lost, and the error is io.ErrShortBuffer. After the peer or
-// our side has closed the connection it returns io.EOF; no other error ends it.
-func (c *Conn) Read(p []byte) (int, error) {
+// take opens a datagram that is one message of a connection that stands; any
+// other it leaves to pion and returns false. Any goroutine may call it.
+func (c *Conn) take(datagram []byte) bool {
+	s := c.live.Load()
+	if s == nil || !guard.Message(datagram) {
+		return false
+	}
+	if message, err := s.Open(datagram); err == nil {
+		c.receive(message)
+	}
+	return true
+}
+
+// receive queues a message for Read.
+func (c *Conn) receive(message []byte) {
+	if c.inbox.push(message) {
+		c.endpoint.ledger.count(ReasonQueueOverflow)
+	}
+}
+
+// listen waits for what comes by way of pion: the end, mostly, and messages that
+// shared a datagram with another record.
+func (c *Conn) listen() {
+	var b [maxDatagram]byte
 	for {
-		n, err := c.secured.Read(p)
+		n, err := c.secured.Read(b[:])
 		switch {
 		case err == nil:
-			return n, nil
+			c.receive(b[:n])
 		case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 			_ = c.Close() // never fails
-			return 0, io.EOF
-		case len(p) < maxDatagram && isShortBuffer(err):
-			return 0, io.ErrShortBuffer
+			return
 		}
 		// Anything else is a hint passed up by pion, whose read loop goes on.
 	}
 }
 
-// isShortBuffer recognizes an error that pion does not export.
-func isShortBuffer(err error) bool {
-	temporary, ok := errors.AsType[*dtls.TemporaryError](err)
-	return ok && temporary.Err != nil && temporary.Err.Error() == "buffer is too small"
-}
+// Read returns the next message. p should hold MaxMessage bytes: a message that
+// does not fit is lost, and the error is io.ErrShortBuffer. After the peer or
+// our side has closed the connection it returns io.EOF, once what came before is
+// read; no other error ends it.
+func (c *Conn) Read(p []byte) (int, error) { return c.inbox.read(p) }
 
 // Write sends one message of at most MaxMessage bytes. That the network did not
 // take it is no error: it is lost, as any message may be.
@@ -113,11 +152,26 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if len(p) > MaxMessage {
 		return 0, ErrMessageTooLong
 	}
-	n, err := c.secured.Write(p)
-	if err != nil {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.send(p); err != nil {
 		return 0, fmt.Errorf("send to peer: %w", err)
 	}
-	return n, nil
+	return len(p), nil
+}
+
+// send protects and sends a message; the caller holds writing.
+func (c *Conn) send(p []byte) error {
+	if c.over {
+		return net.ErrClosed
+	}
+	record, err := c.keyed.Load().Seal(c.scratch[:0], p)
+	if err != nil {
+		return err
+	}
+	c.scratch = record
+	_, err = c.wire.Write(record)
+	return err
 }
 
 // Close tells the peer and frees everything, in the background: pion may take a
@@ -135,6 +189,10 @@ func (c *Conn) Close() error {
 func (c *Conn) discard() { c.closing.Do(c.free) }
 
 func (c *Conn) free() {
+	c.writing.Lock()
+	c.over = true // the next thing written is pion's goodbye
+	c.writing.Unlock()
+	c.inbox.close()
 	c.idle.Stop()
 	c.endpoint.tasks.Go(func() {
 		c.wire.Part()

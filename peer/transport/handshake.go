@@ -51,6 +51,8 @@ func (e *Endpoint) handshake(ctx context.Context, raw net.Conn, a *attempt) (*Co
 		c.wire.Outgoing(e.hellos.note)
 		a.filter.Store(filter)
 		c.wire.Aside(c.aside)
+	} else if v, ok := raw.(*vconn); ok {
+		v.conn.Store(c)
 	}
 	secured, err := start(ctx, c, e.dtlsConfig(v, c))
 	if err != nil {
@@ -74,6 +76,7 @@ func start(ctx context.Context, c *Conn, cfg *dtls.Config) (*dtls.Conn, error) {
 func (e *Endpoint) dtlsConfig(v *verifier, c *Conn) *dtls.Config {
 	own := e.cfg.Identity.cert
 	events := suite.Events{
+		Keyed: func(s *suite.Suite) { c.keyed.Store(s) },
 		Sealed: func() {
 			if c.sealed.Add(1) == e.wearLimit {
 				c.worn()
@@ -107,8 +110,11 @@ func (e *Endpoint) dtlsConfig(v *verifier, c *Conn) *dtls.Config {
 	}
 }
 
-// aside takes hints off the wire of a connection that we dialed.
+// aside takes messages and hints off the wire of a connection that we dialed.
 func (c *Conn) aside(datagram []byte) bool {
+	if c.take(datagram) {
+		return true
+	}
 	k, ok := parseHint(datagram)
 	if ok && k == hintNoSession {
 		c.endpoint.hinted(addrPort(c.RemoteAddr()).Addr(), c)

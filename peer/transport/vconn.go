@@ -21,6 +21,8 @@ type vconn struct {
 	stray  bool                         // served only to see whether it has our own key
 	cancel context.CancelCauseFunc      // ends the handshake
 
+	conn atomic.Pointer[Conn] // set when the handshake begins
+
 	established bool // guarded by the owner's mu
 
 	// proven is set once the source has echoed the cookie: it receives what is

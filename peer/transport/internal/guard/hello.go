@@ -23,6 +23,13 @@ func Protected(datagram []byte) bool {
 		r.contentType >= typeAlert && r.contentType <= typeApplicationData
 }
 
+// Message reports whether a datagram is one whole protected record of application
+// data, as almost all are.
+func Message(datagram []byte) bool {
+	r, ok := cut(datagram)
+	return ok && r.size == len(datagram) && r.contentType == typeApplicationData && r.epoch == 1 && r.minor == version12
+}
+
 // CheckHello says whether a datagram from an unknown source is a ClientHello
 // that can lead to a session with the given suite: one record, one message, not
 // fragmented, the first of its handshake. It allocates nothing, so refusing a

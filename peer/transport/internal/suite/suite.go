@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"sync"
 	"sync/atomic"
 
 	"github.com/pion/dtls/v2"
@@ -34,14 +35,25 @@ var (
 	errNotReady = errors.New("suite: no keys yet")
 	errShort    = errors.New("suite: record shorter than header and tag")
 	errForged   = errors.New("suite: record does not authenticate")
+	errRepeated = errors.New("suite: record has come before, or is too old")
+	errEpoch    = errors.New("suite: record of another epoch than the first protected one")
+	errWorn     = errors.New("suite: no sequence number is left")
+)
+
+// Of a record as it is sent.
+const (
+	epoch           = 1
+	maxSequence     = 1<<48 - 1
+	applicationData = 23
 )
 
 // Events are told to the owner of one association. Nil functions are skipped;
-// the others are called from pion's goroutines and must not block.
+// the others are called from whoever seals or opens and must not block.
 type Events struct {
-	Sealed func() // a record was protected
-	Opened func() // a record of the peer was authenticated
-	Forged func() // a protected record did not authenticate
+	Keyed  func(*Suite) // Init has run: this instance is the one in use
+	Sealed func()       // a record was protected
+	Opened func()       // a record of the peer was authenticated
+	Forged func()       // a protected record did not authenticate
 }
 
 // Suite is one association's instance. pion requires a fresh one for each
@@ -54,16 +66,20 @@ type Suite struct {
 // New returns an instance without keys; pion calls Init when it has them.
 func New(events Events) *Suite { return &Suite{events: events} }
 
-// keys are set once. pion seals under its write lock and opens from one
-// goroutine at a time, so each direction can reuse its scratch space.
-type keys struct{ local, remote direction }
+// keys are set once.
+type keys struct{ local, remote *direction }
 
-// direction is one half of the association: its key, IV and scratch space.
+// direction is one half of the association: its key, IV and scratch space, and
+// which sequence numbers are used up. pion and [Suite.Seal] share it, so that no
+// nonce is used twice, and pion and [Suite.Open], so that no record is read twice.
 type direction struct {
+	mu    sync.Mutex
 	aead  cipher.AEAD
 	iv    [nonceSize]byte
 	nonce [nonceSize]byte
 	aad   [aadSize]byte
+	next  uint64 // to seal with
+	seen  window // of those opened
 }
 
 func newDirection(key, iv []byte) (*direction, error) {
@@ -108,9 +124,12 @@ func (s *Suite) Init(masterSecret, clientRandom, serverRandom []byte, isClient b
 		return fmt.Errorf("suite: server write key: %w", err)
 	}
 	if isClient {
-		s.keys.Store(&keys{local: *client, remote: *server})
+		s.keys.Store(&keys{local: client, remote: server})
 	} else {
-		s.keys.Store(&keys{local: *server, remote: *client})
+		s.keys.Store(&keys{local: server, remote: client})
+	}
+	if s.events.Keyed != nil {
+		s.events.Keyed(s)
 	}
 	return nil
 }
@@ -119,27 +138,59 @@ func (s *Suite) Init(masterSecret, clientRandom, serverRandom []byte, isClient b
 func (s *Suite) IsInitialized() bool { return s.keys.Load() != nil }
 
 // Encrypt seals raw, a header of 13 bytes and its payload, and returns the
-// protected record. It may use raw's spare capacity.
+// protected record. It may use raw's spare capacity. The sequence number in the
+// header is replaced by the next one of ours: pion does not know of those that
+// Seal has used.
 func (s *Suite) Encrypt(_ *recordlayer.RecordLayer, raw []byte) ([]byte, error) {
+	if len(raw) < headerSize {
+		return nil, errShort
+	}
+	if binary.BigEndian.Uint16(raw[3:]) != epoch {
+		return nil, errEpoch
+	}
+	return s.seal(raw)
+}
+
+// Seal appends a protected record with one message to dst, which should have room
+// for headerSize and Overhead bytes more than the message, and returns it.
+func (s *Suite) Seal(dst, message []byte) ([]byte, error) {
+	dst = append(dst, applicationData, 254, 253, 0, epoch, 0, 0, 0, 0, 0, 0, 0, 0)
+	return s.seal(append(dst, message...))
+}
+
+// seal gives out the sequence number and protects.
+func (s *Suite) seal(raw []byte) ([]byte, error) {
 	k := s.keys.Load()
 	if k == nil {
 		return nil, errNotReady
 	}
 	payload := len(raw) - headerSize
-	if payload < 0 {
-		return nil, errShort
-	}
-	d := &k.local
-	d.prepare(raw, payload)
 	out := raw
 	if cap(raw)-len(raw) < Overhead {
 		out = make([]byte, len(raw), len(raw)+Overhead)
 		copy(out, raw)
 	}
-	out = d.aead.Seal(out[:headerSize], d.nonce[:], out[headerSize:], d.aad[:])
-	binary.BigEndian.PutUint16(out[headerSize-2:], uint16(payload+Overhead))
+	if err := k.local.seal(out, payload); err != nil {
+		return nil, err
+	}
+	out = out[:len(raw)+Overhead]
 	tell(s.events.Sealed)
 	return out, nil
+}
+
+// seal protects a record in place; it has room for the tag.
+func (d *direction) seal(raw []byte, payload int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.next > maxSequence {
+		return errWorn
+	}
+	binary.BigEndian.PutUint64(raw[3:], epoch<<48|d.next)
+	d.next++
+	d.prepare(raw, payload)
+	d.aead.Seal(raw[:headerSize], d.nonce[:], raw[headerSize:], d.aad[:])
+	binary.BigEndian.PutUint16(raw[headerSize-2:], uint16(payload+Overhead))
+	return nil
 }
 
 // Decrypt opens a protected record in place and returns its header and
@@ -154,14 +205,41 @@ func (s *Suite) Decrypt(in []byte) ([]byte, error) {
 	if plain < 0 {
 		return nil, s.forged(errShort)
 	}
-	d := &k.remote
-	d.prepare(in, plain)
-	out, err := d.aead.Open(in[headerSize:headerSize], d.nonce[:], in[headerSize:], d.aad[:])
-	if err != nil {
-		return nil, s.forged(errForged)
+	switch err := k.remote.open(in, plain); {
+	case errors.Is(err, errForged):
+		return nil, s.forged(err)
+	case err != nil:
+		return nil, err
 	}
 	tell(s.events.Opened)
-	return in[:headerSize+len(out)], nil
+	return in[:headerSize+plain], nil
+}
+
+// Open opens a protected record of application data in place, past pion, and
+// returns the message. One that has come before is an error that is not counted,
+// as the network may double what it carries.
+func (s *Suite) Open(in []byte) ([]byte, error) {
+	out, err := s.Decrypt(in)
+	if err != nil {
+		return nil, err
+	}
+	return out[headerSize:], nil
+}
+
+// open authenticates a record and opens it in place.
+func (d *direction) open(in []byte, plain int) error {
+	sequence := binary.BigEndian.Uint64(in[3:]) & maxSequence
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.seen.fresh(sequence) {
+		return errRepeated
+	}
+	d.prepare(in, plain)
+	if _, err := d.aead.Open(in[headerSize:headerSize], d.nonce[:], in[headerSize:], d.aad[:]); err != nil {
+		return errForged
+	}
+	d.seen.mark(sequence)
+	return nil
 }
 
 func (s *Suite) forged(err error) error {

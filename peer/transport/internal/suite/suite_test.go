@@ -3,6 +3,7 @@ package suite
 import (
 	"bytes"
 	"encoding/hex"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -85,7 +86,8 @@ func TestRFC8439(t *testing.T) {
 func TestRecord(t *testing.T) {
 	server, client := pair(t, Events{}, Events{})
 	payload := []byte("heartbeat")
-	raw := record(23, 1, 0x0000aabbccdd, payload)
+	raw := record(23, 1, 77, payload) // by pion's count
+	client.keys.Load().local.next = 0xaabbccdd
 	got, err := client.Encrypt(nil, bytes.Clone(raw))
 	if err != nil {
 		t.Fatal(err)
@@ -151,6 +153,9 @@ func TestRefused(t *testing.T) {
 	}
 	refuse("reflected record", reflected)
 	refuse("protected ChangeCipherSpec", record(20, 1, 6, []byte{1}))
+	if _, err := client.Encrypt(nil, record(23, 2, 0, []byte("x"))); err == nil {
+		t.Error("sealed for another epoch")
+	}
 	if _, err := server.Decrypt(sealed); err != nil {
 		t.Errorf("the record itself: %v", err)
 	}
@@ -186,6 +191,70 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestSequence seals by both ways in turn: no number is given out twice, and each
+// record is read once, whichever way it comes first and second.
+func TestSequence(t *testing.T) {
+	server, client := pair(t, Events{}, Events{})
+	var all [][]byte
+	for i := range 200 {
+		seal := func() ([]byte, error) { return client.Seal(nil, []byte{byte(i)}) }
+		if i%3 == 0 {
+			seal = func() ([]byte, error) { return client.Encrypt(nil, record(23, 1, 5, []byte{byte(i)})) }
+		}
+		b, err := seal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b[10]; got != byte(i) {
+			t.Errorf("record %d has the number %d", i, got)
+		}
+		all = append(all, b)
+	}
+	for i, b := range all {
+		first, second := server.Open, server.Decrypt
+		skip := 0
+		if i%2 == 0 {
+			first, second, skip = server.Decrypt, server.Open, headerSize
+		}
+		got, err := first(bytes.Clone(b))
+		if err != nil || len(got) != skip+1 || got[skip] != byte(i) {
+			t.Errorf("record %d: %x, %v", i, got, err)
+		}
+		if _, err := second(bytes.Clone(b)); err == nil {
+			t.Errorf("record %d was read twice", i)
+		}
+	}
+	client.keys.Load().local.next = maxSequence + 1
+	if _, err := client.Seal(nil, nil); err == nil {
+		t.Error("sealed without a number")
+	}
+}
+
+// TestWindow compares with a memory of everything.
+func TestWindow(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var w window
+	seen, top := map[uint64]bool{}, uint64(0)
+	for range 200_000 {
+		s := top + uint64(r.IntN(40))
+		if back := uint64(r.IntN(3 * Window / 2)); r.IntN(3) > 0 {
+			s = top - min(back, top)
+		}
+		if r.IntN(5000) == 0 {
+			s += uint64(r.IntN(5 * Window))
+		}
+		want := !seen[s] && (s > top || top-s < Window || len(seen) == 0)
+		if got := w.fresh(s); got != want {
+			t.Fatalf("%d below %d: fresh %t, want %t", s, top, got, want)
+		}
+		if want && r.IntN(4) > 0 { // else it was forged
+			w.mark(s)
+			seen[s] = true
+			top = max(top, s)
+		}
+	}
+}
+
 func BenchmarkSeal(b *testing.B) {
 	_, client := pair(b, Events{}, Events{})
 	raw := make([]byte, headerSize+88, headerSize+88+Overhead)
@@ -207,6 +276,7 @@ func BenchmarkOpen(b *testing.B) {
 	in := make([]byte, len(sealed))
 	b.ReportAllocs()
 	for b.Loop() {
+		server.keys.Load().remote.seen = window{}
 		copy(in, sealed)
 		if _, err := server.Decrypt(in); err != nil {
 			b.Fatal(err)
