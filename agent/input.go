@@ -19,7 +19,7 @@ import (
 func (o *observer) input(facts *appliance.Facts, snapshot *speaker.Snapshot) status.Input {
 	stats, now := o.path.stats(), time.Now()
 	l := o.linkInput(snapshot)
-	state, source := haState(o.role)
+	state, source, detail := haState(o.role)
 	l.Trouble, l.TroubleDetail = o.suspects.trouble(now, cmp.Or(o.path.setupError(), stats.SocketError, o.path.discovery().Error), stats)
 	if stats.PathMTU != nil {
 		l.LosesAbove = max(stats.PathMTU.Passed, 1)
@@ -37,6 +37,7 @@ func (o *observer) input(facts *appliance.Facts, snapshot *speaker.Snapshot) sta
 			Role:         o.fixed.role,
 			HAState:      state,
 			HASource:     source,
+			HADetail:     detail,
 			Capabilities: advertised(facts),
 		},
 		Peer:       o.peer(snapshot),

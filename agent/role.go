@@ -32,11 +32,11 @@ func newRole(cfg config.Role, socket string, log *slog.Logger) (*role.Watcher, e
 	})
 }
 
-// haState returns the HA state of this Socket and who tells it; an empty source
-// where none is configured.
-func haState(w *role.Watcher) (state peer.HAState, source string) {
+// haState returns the HA state of this Socket, who tells it, and what was told; an
+// empty source where none is configured.
+func haState(w *role.Watcher) (state peer.HAState, source, detail string) {
 	if w == nil {
-		return peer.HAUnknown, ""
+		return peer.HAUnknown, "", ""
 	}
 	s := w.State()
 	switch s.HA {
@@ -46,5 +46,5 @@ func haState(w *role.Watcher) (state peer.HAState, source string) {
 		state = peer.HAStandby
 	case role.Unknown:
 	}
-	return state, s.Source
+	return state, s.Source, s.Detail
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"strings"
 	"time"
 
 	"socketha/peer"
@@ -118,6 +119,15 @@ var pulses = [...]finding{
 	pulseNoActive:    {StateFail, "Heartbeats arrive, but no Socket is active."},
 	pulseRolesUnread: {StateOK, "Heartbeats arrive; the HA states are not compared."},
 	pulseOK:          {StateOK, "Heartbeats arrive; exactly one Socket is active."},
+}
+
+// keepalive is the condition for a pulse, with what is known of its cause.
+func keepalive(in *Input, p pulse) finding {
+	f := pulses[p]
+	if p == pulseRoleSilent && in.Self.HADetail != "" {
+		f.detail = strings.TrimSuffix(f.detail, ".") + " from " + in.Self.HASource + ": " + in.Self.HADetail + "."
+	}
+	return f
 }
 
 // sessionPulse judges the link and the session. A planned stop is not a failure

@@ -77,7 +77,7 @@ func (e *Evaluator) Evaluate(in Input) *Evaluation {
 
 	findings := [numConditions]finding{
 		condConnected: connected(&in),
-		condKeepalive: pulses[p],
+		condKeepalive: keepalive(&in, p),
 		condVersion:   compatibleVersion(&in, v),
 	}
 	for i, f := range findings {

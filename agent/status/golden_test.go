@@ -115,7 +115,9 @@ var golden = []struct {
 		readyWith(second(0), states(peer.HAStandby, peer.HAStandby)),
 		readyWith(second(10), states(peer.HAStandby, peer.HAStandby)),
 	}, outcome: OutcomeNotReady},
-	{name: "role_source_silent", inputs: []Input{readyWith(t0, states(peer.HAUnknown, peer.HAStandby))}, outcome: OutcomeUnknown},
+	{name: "role_source_silent", inputs: []Input{readyWith(t0, states(peer.HAUnknown, peer.HAStandby), func(in *Input) {
+		in.Self.HADetail = "the process named in /run/vrrp.pid does not run"
+	})}, outcome: OutcomeUnknown},
 	{name: "role_conflict", inputs: []Input{readyWith(t0, func(in *Input) { in.Peer.Role = peer.RolePrimary })}, outcome: OutcomeNotReady},
 	{
 		name: "version_unreadable_hostile", inputs: []Input{readyWith(t0, versions("18.3.3", "18\x1b[2J\n<script>alert(1)</script>\u202e"+strings.Repeat("9", 100)))},

@@ -77,6 +77,10 @@ type Self struct {
 	HASource string
 	HAState  peer.HAState
 
+	// HADetail says in our own words, escaped, what the source told or why it
+	// told nothing.
+	HADetail string
+
 	Capabilities Capabilities
 	Upgrade      Upgrade
 }
