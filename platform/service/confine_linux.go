@@ -76,8 +76,12 @@ func dropCapabilities(keepNetRaw bool) error {
 	if errno != 0 && errno != unix.EINVAL { // before Linux 4.3
 		return fmt.Errorf("ambient set: %w", errno)
 	}
-	header.Pid = 0                                                                                                                   // the calling thread, which is each in turn
-	_, _, errno = syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&keep[0])), 0) //nolint:gosec // both live on this stack frame; capset(2) has no wrapper for all threads
+	if have == keep {
+		return nil // and a service manager's filter may forbid to ask
+	}
+	// Both structures live on this stack frame, and Pid 0 is each thread in turn.
+	//nolint:gosec // capset(2) has no wrapper for all threads
+	_, _, errno = syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&keep[0])), 0)
 	if errno != 0 {
 		return errno
 	}
