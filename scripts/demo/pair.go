@@ -48,6 +48,14 @@ directory = "%[5]s/state"
 
 [appliance]
 root = %[5]q
+upgrade_marker = "/upgrading"
+
+# A real Socket asks keepalived or FRR who is active; here a file says it.
+[role]
+source = "hook"
+[role.hook]
+file = "%[5]s/ha-state"
+max_age = "1h"
 
 [local]
 socket = "%[5]s/socketha.sock"
@@ -60,17 +68,17 @@ func newPair(ctx context.Context, s *stage, binary, dir string) (*pair, error) {
 		return nil, fmt.Errorf("find the binary: %w", err)
 	}
 	p := &pair{stage: s, binary: binary}
-	for side, facts := range []struct{ name, role, serial, version string }{
-		{"Socket A", "primary", "SN-1700-0018", "18.3.3"},
-		{"Socket B", "secondary", "SN-1700-0015", "15.0.2"},
+	for side, facts := range []struct{ name, role, state, serial, version string }{
+		{"Socket A", "primary", "active", "SN-1700-0018", "18.3.3"},
+		{"Socket B", "secondary", "standby", "SN-1700-0015", "15.0.2"},
 	} {
 		d := filepath.Join(dir, string(rune('a'+side)))
 		files := map[string]string{
-			"etc/socketha/serial":  facts.serial,
-			"etc/socketha/model":   "X1700B",
-			"etc/socketha/site":    "site-4711",
-			"etc/socketha/version": facts.version,
-			"socketha.toml":        fmt.Sprintf(configTemplate, s.iface, s.addr[side], s.addr[1-side], facts.role, d),
+			"etc/socketha/serial": facts.serial,
+			"etc/socketha/model":  "X1700B",
+			"etc/socketha/site":   "site-4711",
+			"ha-state":            facts.state,
+			"socketha.toml":       fmt.Sprintf(configTemplate, s.iface, s.addr[side], s.addr[1-side], facts.role, d),
 		}
 		for name, text := range files {
 			if err := write(filepath.Join(d, name), text); err != nil {
@@ -80,6 +88,9 @@ func newPair(ctx context.Context, s *stage, binary, dir string) (*pair, error) {
 		p.sockets[side] = &socket{
 			name: facts.name, serial: facts.serial, dir: d, version: facts.version,
 			client: client.New(filepath.Join(d, "socketha.sock")),
+		}
+		if err := p.sockets[side].install(facts.version); err != nil {
+			return nil, err
 		}
 	}
 	return p, p.introduce(ctx)
@@ -134,19 +145,6 @@ func (p *pair) stop() {
 		_ = s.agent.Process.Signal(syscall.SIGTERM)
 		_ = s.agent.Wait()
 	}
-}
-
-// upgrade does what a firmware upgrade leaves behind: another version file.
-func (s *socket) upgrade(version string) error {
-	s.version = version
-	name := filepath.Join(s.dir, "etc/socketha/version")
-	if err := os.WriteFile(name+".new", []byte(version+"\n"), 0o600); err != nil {
-		return fmt.Errorf("upgrade %s: %w", s.name, err)
-	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return fmt.Errorf("upgrade %s: %w", s.name, err)
-	}
-	return nil
 }
 
 func (s *socket) config() string { return filepath.Join(s.dir, "socketha.toml") }

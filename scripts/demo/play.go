@@ -60,8 +60,13 @@ func (p *pair) story(ctx context.Context, begin time.Time, live bool) error {
 	if err := p.show(ctx, p.sockets[0]); err != nil {
 		return err
 	}
-	say("The same on the command line, needing no agent:  $ socketha compare %s %s", p.sockets[0].version, p.sockets[1].version)
-	if err := p.print(ctx, "compare", p.sockets[0].version, p.sockets[1].version); err != nil {
+	a, b := p.sockets[0], p.sockets[1]
+	say("%s:  $ socketha impact", a.name)
+	if err := p.print(ctx, "impact", "--config", a.config()); err != nil {
+		return err
+	}
+	say("The same on the command line, needing no agent:  $ socketha compare %s %s", a.version, b.version)
+	if err := p.print(ctx, "compare", a.version, b.version); err != nil {
 		return err
 	}
 	if live {
@@ -70,16 +75,24 @@ func (p *pair) story(ctx context.Context, begin time.Time, live bool) error {
 	if err := pause(ctx, readTime); err != nil {
 		return err
 	}
-	chapter(fmt.Sprintf("%s is upgraded to %s; its agent was not restarted", p.sockets[1].name, upgradeTo))
+	chapter(fmt.Sprintf("%s is upgraded to %s; its agent is not restarted", b.name, upgradeTo))
+	say("%s:  $ socketha upgrade begin %s", b.name, upgradeTo)
+	if err := p.print(ctx, "upgrade", "begin", upgradeTo, "--config", b.config()); err != nil {
+		return err
+	}
 	begin = time.Now()
-	if err := p.sockets[1].upgrade(upgradeTo); err != nil {
+	if err := b.install(upgradeTo); err != nil {
 		return err
 	}
 	upgraded, err := p.both(ctx, begin, func(d status.Document) bool { return d.Readiness == "ready" })
 	if err != nil {
 		return err
 	}
-	if err := p.show(ctx, p.sockets[0]); err != nil {
+	if err := p.show(ctx, a); err != nil {
+		return err
+	}
+	say("%s:  $ socketha history", a.name)
+	if err := p.print(ctx, "history", "--config", a.config()); err != nil {
 		return err
 	}
 	p.summary(verdict, upgraded)
