@@ -145,6 +145,7 @@ func (m *maker) notes(todo []*side) {
 			strings.Join(codes, ", "))
 	}
 	add("While a Socket restarts it is not heard, and the pair is not ready.")
+	add("Once a Socket runs the version declared, its agent ends the declaration as ok by itself. Say failed or skipped where it does not.")
 }
 
 // maxCodes bounds the codes in a note.

@@ -91,6 +91,9 @@ var supportCases = []struct {
 		d.Peer.Upgrade = declared(nil)
 		d.Peer.Upgrade.State = "failed"
 	}, "Subject: "},
+	{"ticket_whatever_a_silent_peer_declared", func(d *Document) {
+		d.Peer.Fresh, d.Peer.Upgrade = false, declared(nil)
+	}, "Subject: "},
 	{"ready", makeReady, "Nothing has to be requested: the pair is ready"},
 	{"not_ready_otherwise", func(d *Document) {
 		makeReady(d)

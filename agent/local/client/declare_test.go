@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,18 +119,18 @@ func TestDeclareIsSentOnce(t *testing.T) {
 		"half":   func(_ context.Context, c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 2")) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			sent := 0
+			var sent atomic.Int32
 			c := talkingTo(t, func(conn net.Conn) {
 				if req := readRequest(conn); req != nil {
 					_, _ = io.Copy(io.Discard, req.Body)
-					sent++
+					sent.Add(1)
 				}
 				answer(t.Context(), conn)
 			})
 			start := time.Now()
 			err := c.DeclareUpgrade(t.Context(), Declaration{})
-			if !errors.Is(err, ErrUnclear) || sent != 1 || time.Since(start) > 2*time.Second {
-				t.Errorf("%s: sent %d times in %v: %v", name, sent, time.Since(start), err)
+			if !errors.Is(err, ErrUnclear) || sent.Load() != 1 || time.Since(start) > 2*time.Second {
+				t.Errorf("%s: sent %d times in %v: %v", name, sent.Load(), time.Since(start), err)
 			}
 			if name == "silent" && !errors.Is(err, ErrNoAnswer) {
 				t.Errorf("%v", err)
