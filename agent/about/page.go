@@ -17,7 +17,8 @@ type page struct {
 	writer
 	doc     *status.Document
 	meaning string
-	said    string // the action said under "What to do", not to be said again
+	lead    string   // the summary in the banner, not to be said again
+	said    []string // the same of the actions under "What to do"
 }
 
 // render returns the whole page. The meaning identifies what it says but for
@@ -26,7 +27,7 @@ func render(d *status.Document, meaning string) string {
 	p := &page{doc: d, meaning: meaning}
 	p.b.Grow(24 << 10)
 	p.head()
-	p.raw(`<body class="sha-page"><h1>HA status</h1><main><socketha-about page>`)
+	p.raw(`<body class="sha-page"><main><h1>HA status</h1><socketha-about page>`)
 	p.whole()
 	p.raw(`<p class="live" role="status"></p></socketha-about></main></body></html>`, "\n")
 	return p.b.String()
@@ -124,7 +125,7 @@ func (p *page) banner() {
 	switch {
 	case r != nil:
 		p.el("small", "", headline(r.Code))
-		lead = r.Summary
+		lead, p.lead = r.Summary, r.Summary
 	case d.Readiness != "ready":
 		p.raw(`<small>Not known yet</small>`)
 		lead = p.open()
@@ -138,7 +139,7 @@ func (p *page) banner() {
 		p.raw(` warnings</small>`)
 	}
 	p.raw(`</h2><p class="since">`)
-	p.since("For ", d.ReadinessSince)
+	p.since(d.ReadinessSince)
 	p.raw(`</p><p class="lead">`)
 	p.prose(lead)
 	p.raw(`</p></section>`)
@@ -169,7 +170,7 @@ func (p *page) todo(r *status.Reason) {
 		r = &d.Reasons[0]
 	}
 	if r != nil {
-		first, p.said = r.Action, r.Action
+		first, p.said = r.Action, []string{r.Action}
 	}
 	remedied := d.Remedy != nil && r != nil && r.Code == status.CodeIncompatible
 	if remedied {
@@ -183,9 +184,25 @@ func (p *page) todo(r *status.Reason) {
 		p.prose(d.Remedy.Where + ".")
 		p.raw(`</p>`)
 	}
+	if !strings.Contains(first, "S/N") {
+		p.numbers()
+	}
 	p.further(r)
 	p.request()
 	p.raw(`</section>`)
+}
+
+// numbers says which Socket is which, below an action that does not.
+func (p *page) numbers() {
+	self, other := value(p.doc.Self.Serial), value(p.doc.Peer.Serial)
+	if self == "" || other == "" {
+		return
+	}
+	p.raw(`<p class="where">This Socket: S/N `)
+	p.el("b", `class="sn"`, self)
+	p.raw(`. The peer: S/N `)
+	p.el("b", `class="sn"`, other)
+	p.raw(`.</p>`)
 }
 
 // further lists what else is to be done, after the first.
@@ -194,10 +211,13 @@ func (p *page) further(first *status.Reason) {
 	for i := range p.doc.Reasons {
 		r := &p.doc.Reasons[i]
 		switch {
-		case first == nil || r.Code == first.Code || r.Severity != status.SeverityNotReady || r.Action == "":
+		case first == nil || r.Code == first.Code || r.Action == "":
+		case r.Severity != first.Severity: // a warning can wait until the pair is ready
 		case r.Code == status.CodeIncompatible && p.doc.Remedy != nil:
 			actions = append(actions, p.doc.Remedy.Text)
+			p.said = append(p.said, r.Action)
 		default:
+			p.said = append(p.said, r.Action)
 			actions = append(actions, r.Action)
 		}
 	}
@@ -253,8 +273,8 @@ func (p *page) prose(s string) {
 }
 
 // since says for how long something holds, and from when on.
-func (p *page) since(lead lit, at status.Time) {
-	p.raw(lead)
+func (p *page) since(at status.Time) {
+	p.raw(`For `)
 	p.age(p.doc.GeneratedAt.Sub(at.Time))
 	p.raw(`, since `)
 	p.time(at)

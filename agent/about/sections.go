@@ -66,18 +66,19 @@ func (p *page) socket(s *socket, low bool) {
 	case s.past:
 		p.raw(` past`)
 	}
-	p.raw(`"><h4>`, s.title, `</h4>`)
+	p.raw(`"><div class="top"><h4>`, s.title, `</h4>`)
 	switch {
 	case low:
 		p.raw(`<p class="tag bad">`, signLow, `<span>Lower major version</span></p>`)
 	case s.past && !p.doc.Peer.Known:
-		p.raw(`<p class="tag unsure">`, signAsk, `<span>Never heard</span></p></div>`)
+		p.raw(`<p class="tag unsure">`, signAsk, `<span>Never heard</span></p></div></div>`)
 		return
 	case s.past:
 		p.raw(`<p class="tag unsure">`, signPast, `<span>Last seen`)
 		p.lastSeen()
 		p.raw(`</span></p>`)
 	}
+	p.raw(`</div>`)
 	p.raw(`<dl>`)
 	p.field("S/N", value(s.serial), `class="big"`, false)
 	p.field("Version", value(s.version), `class="big"`, s.past)
@@ -155,7 +156,7 @@ func (p *page) conditions() {
 		p.tile(one.label, toneOf(one.State), one.State.Label())
 		p.el("p", `class="why"`, one.Detail)
 		p.raw(`<p class="when">`)
-		p.since("For ", one.Since)
+		p.since(one.Since)
 		p.raw(`</p></div>`)
 	}
 	p.raw(`</div></section>`)
@@ -263,17 +264,20 @@ func (p *page) reasons(title lit, severity status.Severity) {
 		}
 		p.raw(`<div class="card reason `, t.class(), `"><h4 class="word">`, sign, `<span>`)
 		p.text(headline(r.Code))
-		p.raw(`</span></h4><p>`)
-		p.prose(r.Summary)
-		p.raw(`</p>`)
-		if r.Action != "" && r.Action != p.said {
+		p.raw(`</span></h4>`)
+		if r.Summary != p.lead { // which the banner says already
+			p.raw(`<p>`)
+			p.prose(r.Summary)
+			p.raw(`</p>`)
+		}
+		if r.Action != "" && !slices.Contains(p.said, r.Action) {
 			p.raw(`<p class="act"><strong>To do:</strong> `)
 			p.prose(r.Action)
 			p.raw(`</p>`)
 		}
 		p.el("p", `class="code"`, string(r.Code))
 		p.raw(`<p class="muted when">`)
-		p.since("For ", r.Since)
+		p.since(r.Since)
 		p.raw(`</p></div>`)
 	}
 	if opened {
@@ -330,7 +334,7 @@ func (p *page) alarm() {
 		p.raw(` It comes and goes (flapping).`)
 	}
 	p.raw(`</p><p class="when">`)
-	p.since("For ", a.Since)
+	p.since(a.Since)
 	p.raw(`</p></div>`)
 }
 
@@ -394,19 +398,19 @@ func (p *page) link() {
 		p.count(l.Received + l.Lost)
 		p.raw(` heartbeats lost.`)
 	}
-	if l.RTTMS != nil {
+	if l.RTTMS != nil && l.Session == "up" {
 		p.raw(` Round trip `)
 		p.live(decimal(*l.RTTMS))
 		p.raw(` ms.`)
 	}
-	if l.DetectMS != nil {
-		p.text(" Lost after " + strconv.FormatInt(*l.DetectMS, 10) + " ms of silence.")
+	if l.DetectMS != nil && l.Session == "up" {
+		p.text(" Lost after " + decimal(float64(*l.DetectMS)/1000) + " s of silence.")
 	}
 	p.rejected(l.Rejected)
 	p.raw(`</p>`)
 	if l.Since != nil {
 		p.raw(`<p class="when">`)
-		p.since("For ", *l.Since)
+		p.since(*l.Since)
 		p.raw(`</p>`)
 	}
 	p.raw(`</div>`)
