@@ -78,7 +78,7 @@ func TestConflictThatMakesNoSense(t *testing.T) {
 		b := newBox(t)
 		take(t, b, t0, "a")
 		b.Delivered(t0, 0)
-		b.change(t, t0, "b") // epoch 7, seq 2
+		changeToB(t, b, t0) // epoch 7, seq 2
 		if raise, err := b.Conflict(t0, last); raise || err == nil {
 			t.Errorf("%+v: raise %v, %v", last, raise, err)
 		}
@@ -117,7 +117,7 @@ func TestSaved(t *testing.T) {
 	take(t, b, t0, "a")
 	b.Delivered(t0, time.Minute)
 	now := t0.Add(20 * time.Second)
-	b.change(t, now, "b")
+	changeToB(t, b, now)
 	b.Failed(now, 600*time.Second)
 	now = now.Add(100 * time.Second)
 	b.Observe("c")

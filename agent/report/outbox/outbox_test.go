@@ -59,7 +59,7 @@ func TestStartChangePeriodic(t *testing.T) {
 		t.Errorf("delivered: %v, queued %d", b.State(now), b.Queued())
 	}
 	now = now.Add(time.Second)
-	if a = b.change(t, now, "b"); a.Cause != schema.CauseChange || a.Seq != 2 {
+	if a = changeToB(t, b, now); a.Cause != schema.CauseChange || a.Seq != 2 {
 		t.Errorf("change: %+v", a)
 	}
 	b.Delivered(now, 0)
@@ -73,17 +73,17 @@ func TestStartChangePeriodic(t *testing.T) {
 	}
 }
 
-// change expects a change to be due at once.
-func (b *Box) change(t testing.TB, now time.Time, meaning string) Attempt {
+// changeToB expects a change to be due at once.
+func changeToB(t testing.TB, b *Box, now time.Time) Attempt {
 	t.Helper()
 	if b.Due(now) {
 		t.Fatal("due without a change")
 	}
-	b.Observe(meaning)
+	b.Observe("b")
 	if !b.Due(now) {
 		t.Fatalf("a change is due %v later", b.NextDeadline(now).Sub(now))
 	}
-	return b.Take(now, meaning)
+	return b.Take(now, "b")
 }
 
 func TestNewestWins(t *testing.T) {
@@ -264,7 +264,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	b.Refused(t0.Add(DefaultCadence), 0)
-	if a := b.change(t, t0.Add(DefaultCadence+time.Second), "b"); a.Seq != 3 {
+	if a := changeToB(t, b, t0.Add(DefaultCadence+time.Second)); a.Seq != 3 {
 		t.Errorf("a change after a refusal: %+v", a)
 	}
 	b.Observe("c")

@@ -38,22 +38,26 @@ func newConn(c *Client, secure *tls.Conn) *conn {
 
 func (k *conn) close() { _ = k.tls.NetConn().Close() } // nothing is owed to the other end
 
-// limited reads at most left bytes, then fails.
+// limited reads at most left bytes, then fails. It keeps its error, because the parser of
+// headers replaces it by its own view of what was cut off.
 type limited struct {
 	conn *conn
 	left int
+	err  error
 }
 
 // Read reads from the connection.
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, errTooLong
+		l.err = errTooLong
+		return 0, l.err
 	}
 	n, err := l.conn.tls.Read(p[:min(len(p), l.left)])
 	l.left -= n
 	if n > 0 {
 		l.conn.silent = false
 	}
+	l.err = err
 	return n, err
 }
 
@@ -138,6 +142,9 @@ func (k *conn) readHeader() (*http.Response, error) {
 	req := &http.Request{Method: http.MethodPost}
 	for range maxInterim + 1 {
 		resp, err := http.ReadResponse(k.reader, req)
+		if err != nil && k.limit.err != nil {
+			err = k.limit.err
+		}
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			return nil, errors.New("the connection was closed before it")
