@@ -65,6 +65,9 @@ type options struct {
 	interval string
 	family   int  // 4 (default) or 6
 	discover bool // configure no addresses: the interface has its own, the beacon finds the peer's
+
+	manifests [2]string           // of capabilities; an empty one is none
+	more      func(b *box) string // what else belongs into the configuration
 }
 
 // newPair makes two Sockets with pinned keys on one cable. No agent runs yet.
@@ -88,6 +91,13 @@ func newPair(t *testing.T, o options) [2]*box {
 		b.file("etc/socketha/model", "X1700B")
 		b.file("etc/socketha/site", "site-4711")
 		b.file("etc/socketha/version", o.versions[i])
+		if o.manifests[i] != "" {
+			b.file("etc/socketha/capabilities", o.manifests[i])
+		}
+		more := ""
+		if o.more != nil {
+			more = o.more(b)
+		}
 		static := fmt.Sprintf("local_address = %q\npeer_address = %q", addrs[i], addrs[1-i])
 		if o.discover {
 			static = ""
@@ -114,7 +124,8 @@ root = %[5]q
 
 [local]
 socket = "%[5]s/s.sock"
-`, haInterface, o.interval, static, o.roles[i], b.dir))
+
+%[6]s`, haInterface, o.interval, static, o.roles[i], b.dir, more))
 		b.client = client.New(filepath.Join(b.dir, "s.sock"))
 		b.socketha("identity", "init")
 	}
