@@ -23,10 +23,10 @@
 //
 // # Answers
 //
-//	2xx                      delivered, if the body is empty or an answer that names
-//	                         no lower position: a page of some other server is no
+//	2xx                      delivered, if the body is empty or an answer that names no
+//	                         other position: a page of some other server is no
 //	                         acknowledgement
-//	409 with a position      the agent goes on above it
+//	a position above ours    with 409 or 2xx: the agent goes on above it
 //	408, 425, 429, 5xx       tried again, by back-off and Retry-After
 //	3xx                      never followed; said, and tried again by back-off
 //	any other                said, and tried again no sooner than by the cadence

@@ -87,6 +87,11 @@ func (v *verdict) acknowledged(sent schema.Position, status int, err error) {
 	case err != nil:
 		v.malformed++
 		v.why = fmt.Sprintf("the server answered %s, but with something else than an acknowledgement: is it the right URL?", code(status))
+	case v.last.Above(sent):
+		// A Socket that was reset counts from 1 again: the server has taken ours for
+		// an old one of the life before, and dropped it.
+		v.outcome = conflict
+		v.why = fmt.Sprintf("the server answered %s, but knows a later report: epoch %d, seq %d", code(status), v.last.Epoch, v.last.Seq)
 	case v.last != schema.Position{} && sent.Above(v.last):
 		v.why = fmt.Sprintf("the server answered %s, but its last report is epoch %d, seq %d: it has not taken ours",
 			code(status), v.last.Epoch, v.last.Seq)

@@ -118,7 +118,7 @@ func TestNoAcknowledgement(t *testing.T) {
 			}
 		})
 	}
-	for _, body := range []string{"", "{}", `{"accepted":true}`, `{"epoch":7,"seq":1}`, `{"epoch":7,"seq":2}`, `{"epoch":0,"seq":0}`} {
+	for _, body := range []string{"", "{}", `{"accepted":true}`, `{"epoch":7,"seq":1}`, `{"epoch":0,"seq":0}`} {
 		within(t, func(t *testing.T) {
 			g := run(t, reply(200, body))
 			pass(time.Millisecond)
@@ -242,6 +242,27 @@ func TestConflict(t *testing.T) {
 			t.Errorf("raised above %v", raised)
 		}
 		if s := g.Stats(); s.State != peer.UpstreamConnected || s.Conflicts != 1 || s.LastError != "" || s.Position.Epoch != 91 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestOvertaken: a server that calls a report an old one has not taken it, whatever the
+// status of its answer.
+func TestOvertaken(t *testing.T) {
+	within(t, func(t *testing.T) {
+		g := run(t, func(a arrival) (*post.Answer, error) {
+			if a.Report.Seq <= 500 {
+				return reply(200, `{"epoch":7,"seq":500}`)(a)
+			}
+			return reply(200, `{"epoch":7,"seq":501}`)(a)
+		})
+		pass(time.Millisecond)
+		got := g.server.got()
+		if len(got) != 2 || got[1].ID() != "A1000001/7/501" {
+			t.Errorf("%d arrived", len(got))
+		}
+		if s := g.Stats(); s.Delivered != 1 || s.Conflicts != 1 || s.LastError != "" {
 			t.Errorf("%+v", s)
 		}
 	})

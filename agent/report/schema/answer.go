@@ -19,7 +19,7 @@ const (
 // answer without a body says nothing.
 type Answer struct {
 	// Position is the last one taken of this Socket. With a success it is the
-	// report's own or above, with 409 the one to go above.
+	// report's own, with 409 the one to go above.
 	Position
 
 	// CadenceS is how often to report when nothing changes, in whole seconds, from
