@@ -12,7 +12,8 @@ var ErrConflict = errors.New("this does not fit what is declared")
 
 // Declarer takes declarations. A declaration is acknowledged once the method has
 // returned nil; so by then it must be where a power cut does not undo it. An error
-// that is no [ErrConflict] is one of the agent (500).
+// that is no [ErrConflict] is one of the agent (500). The server logs those only: what
+// was declared, and by whom, the Declarer logs.
 type Declarer interface {
 	DeclareUpgrade(ctx context.Context, d Declaration) error
 	DeclareFailover(ctx context.Context, d Declaration) error

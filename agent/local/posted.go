@@ -88,7 +88,6 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, kind *declaring,
 		if d.End {
 			answer.State = "end"
 		}
-		s.cfg.Log.Info("declared", "what", kind.what, "state", answer.State, "target", d.Target, "result", d.Result, "uid", d.UID)
 		writeJSON(w, http.StatusOK, answer)
 	}
 }

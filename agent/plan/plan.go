@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"socketha/agent/alarm"
 	"socketha/agent/impact"
@@ -108,16 +109,21 @@ func sideOf(name string, serial, role, version *string, haState string) *side {
 	return s
 }
 
-// Make plans the upgrade of the pair in d to target. The catalog names what came
-// with which version; nil if there is none. The document is not changed.
-func Make(d *status.Document, target string, catalog *impact.Catalog) Plan {
+// Options are what a plan knows beside the document. The zero Options will do.
+type Options struct {
+	Catalog *impact.Catalog // names what came with which version; nil if there is none
+	Hold    time.Duration   // how long a declared upgrade holds the alarm; 0: the default, 34 min
+}
+
+// Make plans the upgrade of the pair in d to target. The document is not changed.
+func Make(d *status.Document, target string, o Options) Plan {
 	m := maker{
-		doc: d, catalog: catalog,
+		doc: d, catalog: o.Catalog,
 		self:  sideOf("self", d.Self.Serial, d.Self.ConfiguredRole, d.Self.Version, d.Self.HAState),
 		other: sideOf("peer", d.Peer.Serial, d.Peer.ConfiguredRole, d.Peer.Version, d.Peer.HAState),
 		plan: Plan{
 			Schema: SchemaVersion, Target: compat.Show(target), Steps: []Step{}, Notes: []string{},
-			HoldS: int(alarm.DefaultConfig().UpgradeHold.Seconds()),
+			HoldS: int(cmp.Or(o.Hold, alarm.DefaultConfig().UpgradeHold).Seconds()),
 		},
 	}
 	m.plan.Now = m.state()

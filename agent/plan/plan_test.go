@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"socketha/agent/impact"
 	"socketha/agent/status"
@@ -74,7 +75,7 @@ func TestSteps(t *testing.T) {
 		if c.change != nil {
 			c.change(d)
 		}
-		p := Make(d, c.target, nil)
+		p := Make(d, c.target, Options{})
 		if got := line(&p); got != c.want {
 			t.Errorf("%s and %s to %s:\n%s, want\n%s", c.self, c.other, c.target, got, c.want)
 		}
@@ -109,7 +110,7 @@ func TestBetter(t *testing.T) {
 		{"18.3.3", "15.0.2", "16.0", "Upgrading the peer (S/N B2) alone to major 18 makes it compatible in one step: socketha upgrade plan 18.3.3"},
 		{"15.0.2", "18.3.3", "19.0", "Upgrading this Socket (S/N A1) alone to major 18 makes it compatible in one step: socketha upgrade plan 18.3.3"},
 	} {
-		p := Make(pair(c.self, c.other), c.target, nil)
+		p := Make(pair(c.self, c.other), c.target, Options{})
 		got := strings.TrimPrefix(text(p.Better), "The pair is incompatible now. ")
 		if got != c.want {
 			t.Errorf("%s and %s to %s: %s", c.self, c.other, c.target, got)
@@ -138,7 +139,7 @@ func TestCost(t *testing.T) {
 		{"16.9", "16.0", catalog, "By the catalog, a failover costs no feature.", ""},
 		{"18.3.3", "", catalog, "What a failover would cost is not known, since a version is not.", ""},
 	} {
-		got := Make(pair(c.self, c.other), "20", c.catalog).Now.Cost
+		got := Make(pair(c.self, c.other), "20", Options{Catalog: c.catalog}).Now.Cost
 		var ids []string
 		for _, f := range got.Features {
 			ids = append(ids, f.ID)
@@ -170,7 +171,7 @@ func TestNotes(t *testing.T) {
 		if c.change != nil {
 			c.change(d)
 		}
-		p := Make(d, "19.1", nil)
+		p := Make(d, "19.1", Options{})
 		if !strings.Contains(strings.Join(p.Notes, "\n"), c.want) {
 			t.Errorf("%s: %q", name, p.Notes)
 		}
@@ -186,7 +187,7 @@ func TestNotesOfSteps(t *testing.T) {
 	} {
 		d := pair("18.3.3", "18.3.3")
 		d.Self.HAState, d.Peer.HAState = c.ours, c.theirs
-		p := Make(d, "19.0", nil)
+		p := Make(d, "19.0", Options{})
 		for i, want := range []string{c.first, c.second} {
 			got := strings.Join(p.Steps[i].Notes, " ")
 			if !strings.HasPrefix(got, want) || want == "" && got != "" {
@@ -200,7 +201,10 @@ func TestNotesOfSteps(t *testing.T) {
 func TestPlanIsPrintable(t *testing.T) {
 	for _, target := range []string{"19.0", "1", "\x1b[2J\u202e" + strings.Repeat("9", 100)} {
 		d := pair("18.3.3", "18\x1b[2J\n")
-		p := Make(d, target, nil)
+		p := Make(d, target, Options{Hold: time.Minute})
+		if p.HoldS != 60 {
+			t.Errorf("held for %d s", p.HoldS)
+		}
 		b, err := json.Marshal(p)
 		if err != nil {
 			t.Fatal(err)

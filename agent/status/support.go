@@ -24,6 +24,7 @@ func SupportRequest(d *Document) string {
 		l.ticket(d)
 	case d.Readiness == "ready":
 		l.paragraph("Nothing has to be requested: the pair is ready for a failover.")
+		l.reasons(d, true) // warnings
 	case d.Compatibility == "compatible":
 		l.paragraph("No upgrade has to be requested: both Sockets run the same major version. " +
 			"The pair is not ready for another reason; do what is said below.")
@@ -79,7 +80,7 @@ func (l *letter) underWay(d *Document) {
 	l.heading("Declared")
 	for _, s := range d.both() {
 		if s.upgrade.underWay() {
-			l.fact(s.title, "upgrade to "+said(s.upgrade.Target, "a version not said")+", since "+moment(d, s.upgrade.Since))
+			l.fact(s.title, "upgrade"+targetText(s.upgrade)+", since "+moment(d, s.upgrade.Since))
 		}
 	}
 	for _, r := range d.Reasons {
@@ -92,6 +93,13 @@ func (l *letter) underWay(d *Document) {
 	l.item("If it failed or was skipped, say so on that Socket: socketha upgrade end --result failed (or skipped).")
 	l.item(fmt.Sprintf("If S/N %s is not at major version %d then, ask again: socketha support-request writes the request.",
 		said(d.Remedy.UpgradeSerial, "not known"), d.Remedy.ToMajor))
+}
+
+func targetText(u *UpgradeStatus) string {
+	if u.Target == nil {
+		return ""
+	}
+	return " to " + *u.Target
 }
 
 // unknown is said where the versions cannot be compared.

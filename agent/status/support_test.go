@@ -95,6 +95,13 @@ var supportCases = []struct {
 		d.Peer.Fresh, d.Peer.Upgrade = false, declared(nil)
 	}, "Subject: "},
 	{"ready", makeReady, "Nothing has to be requested: the pair is ready"},
+	{"ready_with_a_warning", func(d *Document) {
+		makeReady(d)
+		d.Reasons = []Reason{{
+			Code: CodeCapabilityGap, Severity: SeverityWarning, Since: d.ReadinessSince,
+			Summary: "The Sockets run the same major version, but not the same features.", Action: "Bring both Sockets to the same version.",
+		}}
+	}, "Nothing has to be requested: the pair is ready"},
 	{"not_ready_otherwise", func(d *Document) {
 		makeReady(d)
 		d.Readiness = "not_ready"

@@ -20,7 +20,7 @@ func runUpgradeBegin(ctx context.Context, c *call) (Exit, error) {
 		}
 		words = "Declared: this Socket is being upgraded to " + d.Target + "."
 	}
-	return c.declare(ctx, Source.DeclareUpgrade, d, words+" The alarm is held for "+age(alarm.DefaultConfig().UpgradeHold)+".",
+	return c.declare(ctx, Source.DeclareUpgrade, d, words+" The alarm is held for "+age(c.alarm().UpgradeHold)+".",
 		"Then say how it ended: socketha upgrade end --result ok (or failed, skipped)")
 }
 
@@ -37,13 +37,23 @@ func runUpgradeEnd(ctx context.Context, c *call) (Exit, error) {
 
 func runFailoverBegin(ctx context.Context, c *call) (Exit, error) {
 	return c.declare(ctx, Source.DeclareFailover, client.Declaration{},
-		"Declared: a failover is made by hand. The alarm is held for "+age(alarm.DefaultConfig().FailoverHold)+".",
+		"Declared: a failover is made by hand. The alarm is held for "+age(c.alarm().FailoverHold)+".",
 		"See what it costs first: socketha impact. When it is over: socketha failover end")
 }
 
 func runFailoverEnd(ctx context.Context, c *call) (Exit, error) {
 	return c.declare(ctx, Source.DeclareFailover, client.Declaration{End: true},
 		"Declared: the failover by hand is over.", "See whether the pair is ready: socketha status")
+}
+
+// alarm is how the agent is configured to raise its alarm, as far as this user can
+// read that; the defaults otherwise.
+func (c *call) alarm() alarm.Config {
+	cfg, err := c.loadConfig()
+	if err != nil {
+		return alarm.DefaultConfig()
+	}
+	return cfg.Alarm
 }
 
 // declare tells the agent and then says that it knows, and what comes next.

@@ -146,14 +146,14 @@ func plans(t testing.TB) map[string]plan.Plan {
 	hostile := document(t, "testdata/documents/version_unreadable_hostile.json")
 	declared := document(t, "testdata/documents/incompatible_upgrading.json")
 	return map[string]plan.Plan{
-		"two_steps": plan.Make(ready, "19.0", nil),
-		"catalog":   plan.Make(ready, "20.1", impact.Sample()),
-		"lower":     plan.Make(apart(t), "18.3.3", impact.Sample()),
-		"beyond":    plan.Make(declared, "19.0", nil),
-		"downgrade": plan.Make(apart(t), "16.0", nil),
-		"nothing":   plan.Make(ready, "18.3.3", nil),
-		"never":     plan.Make(lost, "19.0", nil),
-		"hostile":   plan.Make(hostile, "19.0", nil),
+		"two_steps": plan.Make(ready, "19.0", plan.Options{}),
+		"catalog":   plan.Make(ready, "20.1", plan.Options{Catalog: impact.Sample()}),
+		"lower":     plan.Make(apart(t), "18.3.3", plan.Options{Catalog: impact.Sample()}),
+		"beyond":    plan.Make(declared, "19.0", plan.Options{}),
+		"downgrade": plan.Make(apart(t), "16.0", plan.Options{}),
+		"nothing":   plan.Make(ready, "18.3.3", plan.Options{}),
+		"never":     plan.Make(lost, "19.0", plan.Options{}),
+		"hostile":   plan.Make(hostile, "19.0", plan.Options{}),
 	}
 }
 

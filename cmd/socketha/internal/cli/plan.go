@@ -27,7 +27,7 @@ func runUpgradePlan(ctx context.Context, c *call) (Exit, error) {
 	if exit != ExitOK || err != nil {
 		return exit, err
 	}
-	p := plan.Make(&v.doc, target, catalog)
+	p := plan.Make(&v.doc, target, plan.Options{Catalog: catalog, Hold: c.alarm().UpgradeHold})
 	if form := c.flag("o"); form != "table" {
 		err = writeForm(c.Stdout, form, p)
 		return exitOf(err), err

@@ -80,6 +80,9 @@ func (t *statusText) todo() {
 		}
 		if replaced {
 			lines = append(lines, d.Remedy.Text, d.Remedy.Where)
+			if d.Self.Upgrade == nil && d.Peer.Upgrade == nil {
+				lines = append(lines, "The request, ready to send: socketha support-request")
+			}
 		}
 	}
 	if len(lines) == 0 {

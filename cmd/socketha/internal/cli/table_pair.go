@@ -71,7 +71,7 @@ func pairCommands() []command {
 		{
 			name: "upgrade begin", summary: "declare that this Socket is being upgraded",
 			long: `Tells the agent, and by it the peer, that the firmware of this Socket is being
-				upgraded. The state shown stays true; the alarm is held for 34 minutes. Say how
+				upgraded. The state shown stays true; the alarm is held, by default for 34 minutes. Say how
 				it ended with "socketha upgrade end". Only root and the admin group may.`,
 			args:  []string{"VERSION"},
 			flags: []flagSpec{socketFlag(), socketConfigFlag()},
@@ -117,8 +117,8 @@ func pairCommands() []command {
 		{
 			name: "failover begin", summary: "declare that a failover is made by hand",
 			long: `Tells the agent that you are about to fail over by hand, so that both Sockets or
-				none being active for a while is not taken for a fault. The alarm is held for 5
-				minutes. It does not make the failover. Only root and the admin group may.`,
+				none being active for a while is not taken for a fault. The alarm is held, by
+				default for 5 minutes. It does not make the failover. Only root and the admin group may.`,
 			flags: []flagSpec{socketFlag(), socketConfigFlag()},
 			examples: []example{
 				{"socketha failover begin", "before it"},
