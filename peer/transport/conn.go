@@ -41,6 +41,7 @@ type Conn struct {
 
 	keyed atomic.Pointer[suite.Suite] // has the keys; pion may not be done
 	live  atomic.Pointer[suite.Suite] // the handshake is complete: messages pass by pion
+	early prompt
 	inbox messages
 
 	writing sync.Mutex
@@ -87,6 +88,9 @@ func (c *Conn) alive() bool {
 func (c *Conn) begin() {
 	if !c.endpoint.bypass {
 		c.live.Store(c.keyed.Load())
+		for _, datagram := range c.early.release() {
+			c.take(datagram)
+		}
 	}
 	c.endpoint.tasks.Go(c.listen)
 	c.idle = time.AfterFunc(math.MaxInt64, c.checkIdle)
@@ -103,12 +107,19 @@ func (c *Conn) checkIdle() {
 	_ = c.Close() // never fails
 }
 
-// take opens a datagram that is one message of a connection that stands; any
-// other it leaves to pion and returns false. Any goroutine may call it.
+// take opens a datagram that is one message, or holds it until the handshake is
+// complete; any other it leaves to pion and returns false. Any goroutine may call
+// it.
 func (c *Conn) take(datagram []byte) bool {
-	s := c.live.Load()
-	if s == nil || !guard.Message(datagram) {
+	if !guard.Message(datagram) || c.endpoint.bypass {
 		return false
+	}
+	s := c.live.Load()
+	if s == nil {
+		if c.early.hold(datagram) {
+			return true
+		}
+		s = c.live.Load() // just now
 	}
 	if message, err := s.Open(datagram); err == nil {
 		c.receive(message)

@@ -2,8 +2,14 @@
 // one peer that is trusted, over DTLS 1.2 by pion/dtls, and refuses everything
 // else under a reason of its own.
 //
-//	socket ──► demux (acceptor) ──► record filter ──► pion/dtls ──► Conn
-//	           or connected socket  internal/guard   internal/suite
+//	socket ──► demux (acceptor) ──┬─► record filter ──► pion/dtls ──► Conn
+//	           or connected socket  │   internal/guard                 ▲
+//	                                └─► a message: internal/suite ─────┘
+//
+// pion does the handshake and the goodbye. In between messages pass by it, since it
+// starts a goroutine for each that is read or written; the suite keeps sequence
+// numbers and replay window for both ways (see [Conn]). A heartbeat wakes up the
+// goroutine that receives and the one that reads, and allocates nothing.
 //
 // An [Endpoint] is made by [New] and lives in [Endpoint.Run]. The initiator
 // dials, each time from a fresh port; the acceptor owns one UDP socket and its

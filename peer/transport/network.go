@@ -33,13 +33,24 @@ func (k kernel) Listen(ctx context.Context, local netip.AddrPort) (packetSocket,
 	if err != nil {
 		return nil, err
 	}
-	return kernelSocket{c, k.iface != ""}, nil
+	receiver, err := sock.NewReceiver(c, k.iface != "")
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return kernelSocket{c, receiver, k.iface != ""}, nil
 }
 
-// kernelSocket is a UDP socket; bound says whether to an interface.
+// kernelSocket is a UDP socket; bound says whether to an interface. Then the
+// addresses it receives from have no zone.
 type kernelSocket struct {
 	*net.UDPConn
-	bound bool
+	receiver *sock.Receiver
+	bound    bool
+}
+
+func (s kernelSocket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	return s.receiver.Receive(b)
 }
 
 func (s kernelSocket) Sender(to netip.AddrPort) (guard.Sender, error) {

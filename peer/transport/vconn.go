@@ -92,7 +92,13 @@ func (v *vconn) Close() error {
 func (v *vconn) LocalAddr() net.Addr { return v.socket.LocalAddr() }
 
 // RemoteAddr returns the address and port of the peer.
-func (v *vconn) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(v.remote) }
+func (v *vconn) RemoteAddr() net.Addr {
+	remote := v.remote
+	if linkLocal6(remote.Addr()) && remote.Addr().Zone() == "" {
+		remote = netip.AddrPortFrom(remote.Addr().WithZone(v.owner.endpoint.cfg.Interface), remote.Port())
+	}
+	return net.UDPAddrFromAddrPort(remote)
+}
 
 // SetDeadline sets the read deadline; writing to UDP never waits.
 func (v *vconn) SetDeadline(t time.Time) error { return v.SetReadDeadline(t) }

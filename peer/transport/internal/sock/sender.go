@@ -25,6 +25,13 @@ type Sender struct {
 type Conn struct {
 	*net.UDPConn
 	*Sender
+	receiver *Receiver
+}
+
+// Read returns the next datagram. One goroutine at a time may call it.
+func (c *Conn) Read(b []byte) (int, error) {
+	n, _, err := c.receiver.Receive(b)
+	return n, err
 }
 
 // Write sends one datagram.

@@ -47,12 +47,18 @@ func Dial(ctx context.Context, iface string, local netip.Addr, remote netip.Addr
 	if err != nil {
 		return nil, fmt.Errorf("open connected UDP socket: %w", err)
 	}
-	sender, err := NewSender(c, netip.AddrPort{}, iface != "")
+	bound := iface != ""
+	sender, err := NewSender(c, netip.AddrPort{}, bound)
 	if err != nil {
 		_ = c.Close()
 		return nil, err
 	}
-	return &Conn{c, sender}, nil
+	receiver, err := NewReceiver(c, bound)
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return &Conn{c, sender, receiver}, nil
 }
 
 func network(a netip.AddrPort) string {
