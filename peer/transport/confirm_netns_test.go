@@ -1,13 +1,13 @@
 package transport
 
 import (
-	"fmt"
 	"net/netip"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 
 	"socketha/peer/transport/internal/lab"
+	"socketha/scripts/nstest"
 )
 
 // TestNeighbourConfirmed gives each end a neighbour entry of the other that nobody
@@ -25,7 +25,7 @@ func TestNeighbourConfirmed(t *testing.T) {
 			say(t, b, a, "back")
 			for _, end := range []struct {
 				from, to *Conn
-				ns       *lab.Namespace
+				ns       *nstest.NS
 				peer     netip.Prefix
 			}{
 				{a, b, here, netip.MustParsePrefix(addr[1])},
@@ -44,51 +44,39 @@ func TestNeighbourConfirmed(t *testing.T) {
 
 // age replaces the entry of a neighbour by a new one with the same link address,
 // which counts as not confirmed for twice the time that it may be trusted.
-func age(t *testing.T, ns *lab.Namespace, peer netip.Addr) {
+func age(t *testing.T, ns *nstest.NS, peer netip.Addr) {
 	t.Helper()
-	ns.MustDo(func() error {
-		n, err := neighbour(peer)
-		if err != nil {
-			return err
-		}
-		if err := netlink.NeighDel(n); err != nil {
-			return err
-		}
-		n.State = netlink.NUD_STALE
-		return netlink.NeighSet(n)
-	})
+	n := neighbour(t, ns, peer)
+	if err := ns.Netlink.NeighDel(n); err != nil {
+		t.Fatal(err)
+	}
+	n.State = netlink.NUD_STALE
+	if err := ns.Netlink.NeighSet(n); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // confirmedAgo returns how many clock ticks ago the neighbour was last confirmed.
-func confirmedAgo(t *testing.T, ns *lab.Namespace, peer netip.Addr) (ticks uint32) {
+func confirmedAgo(t *testing.T, ns *nstest.NS, peer netip.Addr) (ticks uint32) {
 	t.Helper()
-	ns.MustDo(func() error {
-		n, err := neighbour(peer)
-		if err == nil {
-			ticks = n.Confirmed
-		}
-		return err
-	})
-	return ticks
+	return neighbour(t, ns, peer).Confirmed
 }
 
-func neighbour(peer netip.Addr) (*netlink.Neigh, error) {
-	link, err := netlink.LinkByName(lab.Interface)
-	if err != nil {
-		return nil, err
-	}
+func neighbour(t *testing.T, ns *nstest.NS, peer netip.Addr) *netlink.Neigh {
+	t.Helper()
 	family := netlink.FAMILY_V6
 	if peer.Is4() {
 		family = netlink.FAMILY_V4
 	}
-	all, err := netlink.NeighList(link.Attrs().Index, family)
+	all, err := ns.Netlink.NeighList(ns.Link(t, lab.Interface).Attrs().Index, family)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	for _, n := range all {
 		if n.IP.Equal(peer.AsSlice()) {
-			return &n, nil
+			return &n
 		}
 	}
-	return nil, fmt.Errorf("no neighbour %v among %d", peer, len(all))
+	t.Fatalf("no neighbour %v among %d", peer, len(all))
+	return nil
 }

@@ -57,7 +57,7 @@ func TestFloodOnCable(t *testing.T) {
 			var stop atomic.Bool
 			var sent atomic.Int64
 			var flood sync.WaitGroup
-			forger := outside.Forger()
+			forger := lab.NewForger(t, outside)
 			flood.Go(func() {
 				n := 0
 				for !stop.Load() {

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"socketha/peer/transport/internal/lab"
+	"socketha/scripts/nstest"
 )
 
 // nsNetwork opens the kernel's sockets inside a network namespace.
 type nsNetwork struct {
-	ns *lab.Namespace
+	ns *nstest.NS
 	kernel
 }
 
@@ -35,13 +36,13 @@ func (n nsNetwork) Dial(ctx context.Context, local netip.Addr, remote netip.Addr
 }
 
 // wired returns two endpoints in namespaces of their own, joined by a cable.
-func wired(t testing.TB, local, remote string) (initiator, acceptor *Endpoint, here, there *lab.Namespace) {
+func wired(t testing.TB, local, remote string) (initiator, acceptor *Endpoint, here, there *nstest.NS) {
 	t.Helper()
-	here, there = lab.NewNamespace(t), lab.NewNamespace(t)
+	here, there = nstest.New(t), nstest.New(t)
 	lab.Cable(t, here, there)
 	pa, pb := netip.MustParsePrefix(local), netip.MustParsePrefix(remote)
-	here.Address(local)
-	there.Address(remote)
+	lab.Address(t, here, local)
+	lab.Address(t, there, remote)
 	a, b := twoIdentities(t)
 	aa, ab := netip.AddrPortFrom(pa.Addr(), 0), netip.AddrPortFrom(pb.Addr(), 0)
 	initiator = newEndpoint(t, nil, Config{
@@ -85,7 +86,7 @@ func TestHopLimit(t *testing.T) {
 	a, b := next(t, initiator), next(t, acceptor)
 	from := netip.MustParseAddrPort("192.0.2.1:4000")
 	target := acceptor.cfg.Local
-	near, far := here.Forger(), there.Forger()
+	near, far := lab.NewForger(t, here), lab.NewForger(t, there)
 	for _, ttl := range []byte{1, 64, 254} {
 		near.Send(from, target, ttl, []byte("from afar"))
 	}
@@ -112,7 +113,7 @@ func TestSpoofsOnCable(t *testing.T) {
 	run(t, initiator)
 	a, b := next(t, initiator), next(t, acceptor)
 	client, server := addrPort(a.LocalAddr()), acceptor.cfg.Local
-	near, far := here.Forger(), there.Forger()
+	near, far := lab.NewForger(t, here), lab.NewForger(t, there)
 	n := 0
 	talk := func() {
 		n++
