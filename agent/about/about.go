@@ -66,9 +66,12 @@ func (p *Pages) Handlers() map[string]http.Handler {
 	}
 }
 
-func (p *Pages) page(w http.ResponseWriter, _ *http.Request) {
+// page answers with the whole page. The script asks for it with the query
+// "element": the policy of the WebUI that the element stands in is also the one of
+// the document received, and need not allow our style sheet, so that comes as data.
+func (p *Pages) page(w http.ResponseWriter, r *http.Request) {
 	d, meaning := p.source.Current()
-	body := render(&d, meaning)
+	body := render(&d, meaning, r.URL.RawQuery == "element")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", p.policy)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -143,7 +143,7 @@
       if (this.#xhr) { this.#again = true; return; }
       clearTimeout(this.#next);
       const x = this.#xhr = new XMLHttpRequest();
-      x.open('GET', this.#url);
+      x.open('GET', this.#url + '?element');
       x.responseType = 'document';
       x.timeout = WAIT;
       x.onloadend = () => {
@@ -179,7 +179,7 @@
       const focus = old && (this.shadowRoot || document).activeElement;
       const id = focus && old.contains(focus) ? focus.dataset.id : '';
       const open = [...this.#root.querySelectorAll('details[open]')].map(e => e.dataset.id);
-      if (this.#sheet) this.#sheet.replaceSync(doc.querySelector('style').textContent);
+      if (this.#sheet) this.#sheet.replaceSync(doc.querySelector('meta[name=style]').content);
       this.#replace(document.adoptNode(top));
       for (const e of top.querySelectorAll('details')) e.open = open.includes(e.dataset.id);
       if (id) { const e = [...top.querySelectorAll('[data-id]')].find(e => e.dataset.id === id); if (e) e.focus(); }

@@ -186,11 +186,12 @@ func TestNothingLeavesItsPlace(t *testing.T) {
 			rapid.Map(rapid.SliceOfN(rapid.Byte(), 1, 12), func(b []byte) string { return string(b) }),
 			rapid.Map(rapid.SliceOfN(rapid.SampledFrom(attacks), 1, 4), func(s []string) string { return strings.Join(s, "") }))
 		known, fresh := rapid.Bool().Draw(r, "known"), rapid.Bool().Draw(r, "fresh")
+		element := rapid.Bool().Draw(r, "element")
 		words := rapid.SliceOfN(word, 1, 8).Draw(r, "words")
 		next := 0
 		d := document(known, fresh, func() string { next++; return words[next%len(words)] })
 		p := document(known, fresh, func() string { return "x" })
-		got, want := shape(t, render(&d, "m")), shape(t, render(&p, "m"))
+		got, want := shape(t, render(&d, "m", element)), shape(t, render(&p, "m", element))
 		if at := differ(got, want); at >= 0 {
 			r.Fatalf("the page has another shape from %d on\n got …%.200s\nwant …%.200s", at, got[at:], want[at:])
 		}

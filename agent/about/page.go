@@ -22,18 +22,18 @@ type page struct {
 }
 
 // render returns the whole page. The meaning identifies what it says but for
-// ages and counters.
-func render(d *status.Document, meaning string) string {
+// ages and counters. For the element the style sheet comes as data.
+func render(d *status.Document, meaning string, element bool) string {
 	p := &page{doc: d, meaning: meaning}
 	p.b.Grow(24 << 10)
-	p.head()
+	p.head(element)
 	p.raw(`<body class="sha-page"><main><h1>HA status</h1><socketha-about page>`)
 	p.whole()
 	p.raw(`<p class="live" role="status"></p></socketha-about></main></body></html>`, "\n")
 	return p.b.String()
 }
 
-func (p *page) head() {
+func (p *page) head(element bool) {
 	t, _, _ := verdict(p.doc)
 	p.raw("<!DOCTYPE html>\n", `<html lang="en"><head><meta charset="utf-8">`,
 		`<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>`)
@@ -41,7 +41,14 @@ func (p *page) head() {
 	if site := siteName(p.doc.Site); site != "" {
 		p.text(" · " + site)
 	}
-	p.raw(` · HA status</title><link rel="icon" href="`, icons[t], `"><style>`, style, `</style>`,
+	p.raw(` · HA status</title><link rel="icon" href="`, icons[t], `">`)
+	if element {
+		p.raw(`<meta name="style"`)
+		p.attr("content", string(style))
+		p.raw(`></head>`)
+		return
+	}
+	p.raw(`<style>`, style, `</style>`,
 		`<noscript><meta http-equiv="refresh" content="`, refresh, `"></noscript><script src="about.js" defer></script></head>`)
 }
 

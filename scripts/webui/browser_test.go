@@ -165,7 +165,7 @@ func eval[T any](b *tab, expression string) T {
 }
 
 // box is an expression for what holds the page, element or not.
-const box = `(document.querySelector('socketha-about').shadowRoot || document.querySelector('socketha-about') || document)`
+const box = `(e => e ? e.shadowRoot || e : document)(document.querySelector('socketha-about'))`
 
 // shown returns the text a person sees.
 func (b *tab) shown() string {
