@@ -54,6 +54,10 @@ bench: ## Run the benchmarks with allocations
 fmt: ## Format the code
 	@scripts/tool golangci-lint fmt ./...
 
+.PHONY: dist
+dist: ## Make what is delivered: binaries for eight architectures, packages, SBOM, VEX, checksums
+	@$(GO) run ./scripts/dist -version '$(VERSION)' -commit '$(COMMIT)' -commit-time '$(COMMIT_TIME)'
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin dist .cache
