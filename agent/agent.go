@@ -134,6 +134,9 @@ func (a *Agent) tasks() []task {
 	if a.role != nil {
 		list = append(list, task{"HA state", a.role.Run})
 	}
+	if a.observer.upstream != nil {
+		list = append(list, task{"upstream", a.observer.upstream.Run})
+	}
 	if a.syslog != nil {
 		list = append(list, task{"syslog", a.syslog.Run})
 	}
@@ -259,6 +262,9 @@ func (a *Agent) openServer() (*local.Server, error) {
 		return nil, fmt.Errorf("local interface: %w", err)
 	}
 	if a.observer, err = newObserver(a, a.openCatalog()); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	if a.observer.upstream, err = a.newUpstream(); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	server, err := local.New(local.Config{

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"socketha/agent/about"
 	"socketha/agent/alarm"
 	"socketha/agent/journal"
 	"socketha/agent/metrics"
@@ -13,13 +14,13 @@ import (
 
 // pages are the paths of the local interface beside those of its own.
 func (a *Agent) pages() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/metrics": metrics.Handler(metrics.Source{
-			Document: func() status.Document { d, _ := a.observer.Current(); return d },
-			Counters: a.counters,
-			Build:    metrics.Build{Version: a.build.Version, Commit: a.build.Commit},
-		}),
-	}
+	pages := about.New(a.observer).Handlers()
+	pages["/metrics"] = metrics.Handler(metrics.Source{
+		Document: func() status.Document { d, _ := a.observer.Current(); return d },
+		Counters: a.counters,
+		Build:    metrics.Build{Version: a.build.Version, Commit: a.build.Commit},
+	})
+	return pages
 }
 
 // counters are what the metrics show beside the document.

@@ -42,7 +42,7 @@ func (o *observer) input(facts *appliance.Facts, snapshot *speaker.Snapshot) sta
 		},
 		Peer:       o.peer(snapshot),
 		Link:       l,
-		Upstream:   &status.Upstream{State: peer.UpstreamNotConfigured},
+		Upstream:   o.upstream.input(),
 		Identity:   o.suspects.findings(now, o.fixed.serial, facts.Serial, snapshot, stats),
 		Expiring:   o.expiring(now, snapshot.PeerSerial),
 		ClockUnset: now.Before(o.build.CommitTime),

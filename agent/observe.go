@@ -42,6 +42,7 @@ type observer struct {
 	path      *path
 	life      *life
 	syslog    *syslog.Writer // nil: none is configured
+	upstream  *upstream      // nil: none is configured
 
 	clock     clock
 	start     status.Instant
@@ -96,9 +97,12 @@ func (o *observer) remember(s *journal.State) {
 func (o *observer) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var roles <-chan struct{} // nil, which never delivers, where there is no source
+	var roles, cloud <-chan struct{} // nil, which never delivers, where there is none
 	if o.role != nil {
 		roles = o.role.Changed()
+	}
+	if o.upstream != nil {
+		cloud = o.upstream.changed
 	}
 	for {
 		select {
@@ -111,6 +115,7 @@ func (o *observer) Run(ctx context.Context) error {
 			o.path.settle(o.speaker.Snapshot().State == peer.StateUp)
 		case <-o.path.changed:
 		case <-roles:
+		case <-cloud:
 		case <-o.declared:
 		case <-timer.C:
 		}
@@ -229,7 +234,7 @@ func (o *observer) logVerdict(before, ev *status.Evaluation) {
 func (o *observer) Current() (status.Document, string) {
 	snapshot, counters, stats := o.speaker.Snapshot(), o.speaker.Counters(), o.path.stats()
 	now, boot := o.clock.anchor()
-	return o.current.Load().Show(status.Live{
+	live := status.Live{
 		Now: now, Boot: boot,
 		PeerLastHeard: o.clock.instant(snapshot.LastReceived),
 		RTT:           snapshot.RTT,
@@ -237,7 +242,9 @@ func (o *observer) Current() (status.Document, string) {
 		Received:      counters.Received,
 		Lost:          counters.Lost,
 		Rejected:      rejected(stats, o.path.discovery(), counters),
-	})
+	}
+	o.upstream.live(&live, &o.clock)
+	return o.current.Load().Show(live)
 }
 
 // Changed implements [local.Source].

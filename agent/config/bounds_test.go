@@ -33,6 +33,12 @@ func TestBounds(t *testing.T) {
 		{"role.frr", "interface", []string{`"lan0"`}, []string{`""`, `"a/b"`}},
 		{"role.keepalived", "instance", []string{`"VI_1"`, `"` + x(255) + `"`}, []string{`""`, `"a b"`, `"` + x(256) + `"`}},
 		{"role", "virtual_addresses", []string{`["192.0.2.1"]`, addresses(maxVirtualAddresses)}, []string{`[]`, `["192.0.2.1", "192.0.2.1"]`, `["fe80::1%eth0"]`, `["192.0.2.0/24"]`, addresses(maxVirtualAddresses + 1)}},
+		{"upstream", "cadence", []string{`"30s"`, `"1h"`}, []string{`"29s"`, `"61m"`}},
+		{
+			"upstream", "url",
+			[]string{"\"https://h\"\nca = \"/c\"", "\"https://h:8443/a/b\"\nca = \"/c\""},
+			[]string{`"https://h"`, "\"http://h\"\nca = \"/c\"", "\"https://u@h\"\nca = \"/c\"", "\"https://h?q\"\nca = \"/c\"", "\"https:///p\"\nca = \"/c\"", "\"h\"\nca = \"/c\""},
+		},
 		{"syslog", "address", []string{`"unix:/dev/log"`, `"udp:loghost:514"`, `"udp:[2001:db8::1]:65535"`}, []string{`""`, `"/dev/log"`, `"unix:log"`, `"udp:loghost"`, `"udp::514"`, `"udp:h:0"`, `"udp:h:70000"`, `"tcp:h:514"`}},
 		{"syslog", "enterprise", []string{"1", "4294967295"}, []string{"0", "4294967296", "-1"}},
 		{"pair", "models", []string{`["a", "b"]`}, []string{`[]`, `["a"]`, `["a", "a"]`, `["a", ""]`, `["a", " b"]`, `["a", "\u202e"]`, `"a"`}},

@@ -40,6 +40,7 @@ func (r *reader) read(data []byte) {
 	r.checkAddresses()
 	r.checkTrust()
 	r.checkRole()
+	r.checkUpstream()
 }
 
 func (r *reader) add(at Position, key, value, what string) {
@@ -174,6 +175,13 @@ func (r *reader) checkTrust() {
 	const ca, serial = "identity.ca", "identity.peer_serial"
 	if v, ok := r.raw[ca]; ok && r.config.given[serial] == (Position{}) && !r.broken {
 		r.add(v.at, ca, v.raw, "needs "+serial+" beside it: an authority vouches for many Sockets, and only one is the peer")
+	}
+}
+
+func (r *reader) checkUpstream() {
+	const url, ca = "upstream.url", "upstream.ca"
+	if v, ok := r.raw[url]; ok && r.config.given[ca] == (Position{}) && !r.broken {
+		r.add(v.at, url, v.raw, "needs "+ca+" beside it: the authorities of the system would let anybody speak for the cloud")
 	}
 }
 

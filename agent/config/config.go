@@ -36,6 +36,7 @@ type Config struct {
 	Role      Role
 	Alarm     alarm.Config
 	Local     Local
+	Upstream  Upstream
 	Syslog    Syslog
 	Log       Log
 
@@ -132,6 +133,15 @@ type Local struct {
 	AdminGroup string // group that may change things besides root; empty: none
 }
 
+// Upstream is the cloud that reports go to.
+type Upstream struct {
+	URL         string // https; empty: none
+	CA          string // path of PEM certificates; always set with URL
+	Certificate string // paths of the client certificate and its key, PEM
+	Key         string
+	Cadence     time.Duration // between reports when nothing changes, 30 s to 1 h
+}
+
 // Syslog is the appliance's own syslog, which is told of transitions and alarms.
 type Syslog struct {
 	Address    string // "unix:/PATH" or "udp:HOST:PORT"; empty: nothing is told
@@ -176,7 +186,11 @@ func Default() *Config {
 		Role:  Role{Source: RoleNone, Hook: Hook{MaxAge: time.Minute}},
 		Alarm: alarm.DefaultConfig(),
 		Local: Local{Socket: DefaultSocket},
-		Log:   Log{Level: slog.LevelInfo, Format: LogText},
+		Upstream: Upstream{
+			Certificate: "/var/lib/socketha/certificate.pem", Key: "/var/lib/socketha/key.pem",
+			Cadence: 5 * time.Minute,
+		},
+		Log: Log{Level: slog.LevelInfo, Format: LogText},
 	}
 }
 

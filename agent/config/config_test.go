@@ -141,6 +141,12 @@ failover_hold = "168h"
 [local]
 socket = "/tmp/../s"
 admin_group = "wheel"
+[upstream]
+url = "https://ha.example.com/r"
+ca = "/uca"
+certificate = "/uc"
+key = "/uk"
+cadence = "30s"
 [syslog]
 address = "udp:192.0.2.7:514"
 enterprise = 9
@@ -175,9 +181,10 @@ format = "json"
 			UpgradeHold: 5 * time.Second, FailoverHold: 168 * time.Hour,
 			FlapChanges: alarm.DefaultConfig().FlapChanges, FlapWithin: alarm.DefaultConfig().FlapWithin,
 		},
-		Local:  Local{Socket: "/s", AdminGroup: "wheel"},
-		Syslog: Syslog{Address: "udp:192.0.2.7:514", Enterprise: 9},
-		Log:    Log{Level: slog.LevelDebug, Format: LogJSON},
+		Local:    Local{Socket: "/s", AdminGroup: "wheel"},
+		Upstream: Upstream{URL: "https://ha.example.com/r", CA: "/uca", Certificate: "/uc", Key: "/uk", Cadence: 30 * time.Second},
+		Syslog:   Syslog{Address: "udp:192.0.2.7:514", Enterprise: 9},
+		Log:      Log{Level: slog.LevelDebug, Format: LogJSON},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -159,6 +159,30 @@ var localKeys = []key{
 		get: func(c *Config) string { return quoted(c.Local.AdminGroup) },
 	},
 	{
+		name: "upstream.url", doc: "where reports go, such as \"https://ha.example.com/v1/reports\"",
+		accepts: "an https URL in quotes, without user, query and fragment", unset: "no cloud: nothing is reported",
+		set: text(func(c *Config, s string) error { return setURL(&c.Upstream.URL, s) }),
+		get: func(c *Config) string { return quoted(c.Upstream.URL) },
+	},
+	{
+		name: "upstream.ca", doc: "PEM file of the authority that vouches for the cloud's server",
+		accepts: pathAccepts, unset: "no server is believed",
+		set: text(func(c *Config, s string) error { return setPath(&c.Upstream.CA, s) }),
+		get: func(c *Config) string { return quoted(c.Upstream.CA) },
+	},
+	pathKey("upstream.certificate", "client certificate, whose S/N and tenant the cloud knows this Socket by",
+		func(c *Config) *string { return &c.Upstream.Certificate }),
+	pathKey("upstream.key", "its private key",
+		func(c *Config) *string { return &c.Upstream.Key }),
+	{
+		name: "upstream.cadence", doc: "a report is sent this often when nothing changes; the cloud may ask for another",
+		accepts: `"30s" to "1h"`,
+		set: text(func(c *Config, s string) error {
+			return setLength(&c.Upstream.Cadence, s, 30*time.Second, time.Hour)
+		}),
+		get: func(c *Config) string { return quoted(duration(c.Upstream.Cadence)) },
+	},
+	{
 		name: "syslog.address", doc: "where transitions and alarms are told in RFC 5424, such as \"unix:/dev/log\"",
 		accepts: `"unix:/PATH" or "udp:HOST:PORT"`, unset: "syslog is told nothing",
 		set: text(func(c *Config, s string) error { return setSyslog(&c.Syslog.Address, s) }),

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -164,6 +165,24 @@ func setSerial(field *string, s string) error {
 	*field = s
 	return nil
 }
+
+func setURL(field *string, s string) error {
+	u, err := url.Parse(s)
+	bad := func(r rune) bool { return r <= ' ' || r > '~' }
+	switch {
+	case err != nil || strings.ContainsFunc(s, bad) || len(s) > maxURL:
+		return errors.New("not a URL")
+	case u.Scheme != "https":
+		return errors.New("not https")
+	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return errors.New("not a host and a path alone")
+	}
+	*field = s
+	return nil
+}
+
+// maxURL bounds a URL, in bytes.
+const maxURL = 2048
 
 func setSyslog(field *string, s string) error {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {

@@ -331,3 +331,21 @@ func (j *Journal) stop() {
 	j.stopped = true
 	close(j.attempt.done)
 }
+
+// RaiseEpoch takes an epoch above the one given, and returns it once it is on
+// flash. It is for a receiver that has seen higher ones, as after a reset to
+// factory state. With the error the epoch is taken all the same, but a restart may
+// take it again.
+func (j *Journal) RaiseEpoch(ctx context.Context, above uint64) (uint64, error) {
+	if above >= maxEpoch-1 {
+		return 0, fmt.Errorf("journal: no epoch above %d", above)
+	}
+	j.mu.Lock()
+	next := *j.state.Load()
+	next.Epoch = max(next.Epoch, above) + 1
+	j.state.Store(&next)
+	j.revision++
+	j.urgent = j.revision
+	j.mu.Unlock()
+	return next.Epoch, j.Sync(ctx)
+}

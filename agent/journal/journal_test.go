@@ -472,3 +472,32 @@ func TestBootID(t *testing.T) {
 		}
 	}
 }
+
+// An epoch above what a receiver has seen is on flash when it is given out.
+func TestRaiseEpoch(t *testing.T) {
+	dir := t.TempDir()
+	j, _, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- j.Run(ctx) }()
+	for _, c := range []struct{ above, want uint64 }{{41, 42}, {3, 43}, {42, 44}} {
+		got, err := j.RaiseEpoch(t.Context(), c.above)
+		if err != nil || got != c.want || j.State().Epoch != c.want {
+			t.Errorf("above %d: %d, %v, want %d", c.above, got, err, c.want)
+		}
+	}
+	if _, err := j.RaiseEpoch(t.Context(), maxEpoch-1); err == nil {
+		t.Error("an epoch that JSON cannot carry was given out")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	j, _, err = Open(dir, Options{})
+	if err != nil || j.State().Epoch != 45 {
+		t.Errorf("the next start has epoch %d, %v", j.State().Epoch, err)
+	}
+}

@@ -16,6 +16,9 @@ const (
 	MaxReason      = 96       // bytes
 	MaxAlarm       = 24 << 10 // bytes: alarm.Saved in JSON, full, is 13 KB
 
+	// maxEpoch is the last epoch that JSON carries exactly (RFC 8259 section 6).
+	maxEpoch = 1<<53 - 1
+
 	// MaxFile bounds a file: with more, the oldest transitions are left out of it.
 	MaxFile = 64 << 10
 )

@@ -27,7 +27,7 @@ func connected(in *Input) finding {
 	case ours == peer.UpstreamDisconnected && theirs == peer.UpstreamDisconnected:
 		return finding{StateFail, "Neither Socket has a connection to its cloud."}
 	case ours == peer.UpstreamDisconnected:
-		return finding{StateFail, "This Socket has no connection to its cloud."}
+		return finding{StateFail, "This Socket has no connection to its cloud" + because(in.Upstream.Fault)}
 	case theirs == peer.UpstreamDisconnected:
 		return finding{StateFail, "The peer has no connection to its cloud."}
 	case ours == peer.UpstreamNotConfigured && theirs == peer.UpstreamNotConfigured:
@@ -44,6 +44,14 @@ func connected(in *Input) finding {
 		return finding{StateOK, "This Socket is connected; no cloud is configured on the peer."}
 	}
 	return finding{StateOK, "Both Sockets are connected."}
+}
+
+// because ends a sentence with its cause, if there is one.
+func because(fault string) string {
+	if fault == "" {
+		return "."
+	}
+	return ": " + strings.TrimSuffix(fault, ".") + "."
 }
 
 // upstreams returns how both Sockets stand with their cloud, as known now.

@@ -216,6 +216,10 @@ const (
 // Upstream is this Socket's way to the cloud.
 type Upstream struct {
 	State peer.UpstreamState
+
+	// Fault says why the last report was not delivered, in one printable line;
+	// empty if it was.
+	Fault string
 }
 
 // IdentityKind is what is wrong with the peer's identity.

@@ -50,17 +50,19 @@ func upgradeCauses(in *Input) []cause {
 	if theirs {
 		p.put("peer_serial", in.Peer.Serial).put("peer_target", in.Peer.Upgrade.Target)
 	}
+	side := ""
 	switch {
 	case ours && theirs:
-		p["side"] = "both"
+		side = "both"
 	case ours:
-		p["side"] = "self"
+		side = "self"
 	case theirs:
-		p["side"] = "peer"
+		side = "peer"
 	default:
 		return nil
 	}
-	return []cause{{CodeUpgradeOverdue, p["side"].(string), p}} //nolint:errcheck,forcetypeassert // set above
+	p["side"] = side
+	return []cause{{CodeUpgradeOverdue, side, p}}
 }
 
 // shared are the reasons that follow from what both Sockets know of each other. A
