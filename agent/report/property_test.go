@@ -106,14 +106,13 @@ func playThrough(t *testing.T, fates []fate, pauses []int) string {
 	s := newSite(t)
 	r := &receiver{fates: fates, contents: map[schema.Position]string{}}
 	g := run(t, nil, func(c *Config) { c.Sender, c.Source = r, s })
-	defer g.stop()
 	for _, pause := range pauses {
 		s.change()
 		pass(time.Duration(pause) * time.Second)
 	}
-	r.fates = nil
-	// The longest wait: Retry-After, the jitter on top, conflicts, an epoch.
-	pass(2*time.Hour + 4*outbox.MaxBackoff)
+	// Until all fates have come true, at the longest wait each, and one more.
+	pass(32 * (outbox.MaxBackoff + 10*time.Minute))
+	g.stop()
 	for i := 1; i < len(r.accepted); i++ {
 		if !r.accepted[i].Above(r.accepted[i-1]) {
 			return fmt.Sprintf("%+v was accepted after %+v", r.accepted[i], r.accepted[i-1])

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,18 +88,19 @@ func TestTransitions(t *testing.T) {
 // TestCadenceFromServer: in bounds it is followed, out of bounds counted and ignored.
 func TestCadenceFromServer(t *testing.T) {
 	within(t, func(t *testing.T) {
-		body := `{"cadence_s":60}`
-		g := run(t, func(a arrival) (*post.Answer, error) { return reply(200, body)(a) })
+		var body atomic.Value
+		body.Store(`{"cadence_s":60}`)
+		g := run(t, func(a arrival) (*post.Answer, error) { return reply(200, body.Load().(string))(a) })
 		pass(10*time.Minute + time.Second)
 		if n := len(g.server.got()); n != 11 || g.Stats().Cadence != time.Minute {
 			t.Errorf("%d reports in ten minutes at %v", n, g.Stats().Cadence)
 		}
-		body = `{"cadence_s":1}`
+		body.Store(`{"cadence_s":1}`)
 		pass(10 * time.Minute)
 		if n, s := len(g.server.got()), g.Stats(); n != 10 || s.Cadence != time.Minute || s.Malformed != 10 || s.Delivered != 21 {
 			t.Errorf("%d reports in ten minutes, %+v", n, s)
 		}
-		body = ""
+		body.Store("")
 		pass(10 * time.Minute)
 		if n, s := len(g.server.got()), g.Stats(); n != 2 || s.Cadence != outbox.DefaultCadence {
 			t.Errorf("%d reports in ten minutes at %v", n, s.Cadence)
@@ -270,7 +272,8 @@ func TestOvertaken(t *testing.T) {
 
 func TestConflictWithBrokenFlash(t *testing.T) {
 	within(t, func(t *testing.T) {
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		g := run(t, func(a arrival) (*post.Answer, error) {
 			if a.Report.Epoch < 91 {
 				return reply(409, `{"epoch":90,"seq":1}`)(a)
@@ -278,7 +281,7 @@ func TestConflictWithBrokenFlash(t *testing.T) {
 			return reply(204, "")(a)
 		}, func(c *Config) {
 			c.RaiseEpoch = func(_ context.Context, above uint64) (uint64, error) {
-				if broken {
+				if broken.Load() {
 					return 0, errors.New("no space left on device")
 				}
 				return above + 1, nil
@@ -288,7 +291,7 @@ func TestConflictWithBrokenFlash(t *testing.T) {
 		if s := g.Stats(); s.State != peer.UpstreamDisconnected || s.LastError != "no higher epoch: no space left on device" || s.Queued != 1 {
 			t.Errorf("%+v", s)
 		}
-		broken = false
+		broken.Store(false)
 		pass(time.Minute)
 		if s := g.Stats(); s.State != peer.UpstreamConnected {
 			t.Errorf("%+v", s)

@@ -13,6 +13,6 @@
 // been closed by the server, the request is sent once more on a new one: the receiver
 // knows a report by its id, so that sending it twice does no harm.
 //
-// The client of net/http is not used: it adds 258 KB to the appliance's binary, this
-// package 10, since HTTP's parser and TLS are there already.
+// The client of net/http is not used: it adds 258 KB to the appliance's binary, where
+// the parser of HTTP and TLS, which this package is made of, are linked already.
 package post
