@@ -106,9 +106,10 @@ func (tx *Tx) newLife(tenant, id string) error {
 
 const socketColumns = `SELECT tenant, serial, site, epoch, seq, first_at, received_at, next_ms, view`
 
+// loadSockets asks by site first: only a Socket that is new there is looked for
+// elsewhere. (One query with OR would read every Socket of the tenant.)
 func (tx *Tx) loadSockets(rec *Record, serial string) error {
-	const text = socketColumns + ` FROM sockets WHERE tenant = $1 AND (site = $2 OR serial = $3) ORDER BY received_at DESC LIMIT 8`
-	return tx.query(text, []any{rec.Tenant, rec.ID, serial}, func(rows *sql.Rows) error {
+	take := func(rows *sql.Rows) error {
 		var s Socket
 		if err := s.scan(rows); err != nil {
 			return err
@@ -119,7 +120,13 @@ func (tx *Tx) loadSockets(rec *Record, serial string) error {
 			rec.Elsewhere = &s
 		}
 		return nil
-	})
+	}
+	const here = socketColumns + ` FROM sockets WHERE tenant = $1 AND site = $2 ORDER BY received_at DESC LIMIT 8`
+	if err := tx.query(here, []any{rec.Tenant, rec.ID}, take); err != nil || serial == "" || rec.Socket(serial) != nil {
+		return err
+	}
+	const anywhere = socketColumns + ` FROM sockets WHERE tenant = $1 AND serial = $2`
+	return tx.query(anywhere, []any{rec.Tenant, serial}, take)
 }
 
 // scan reads socketColumns and whatever else was asked for behind them.
