@@ -16,8 +16,6 @@ const (
 	maxLinks = 4               // connections kept at a time
 	lastWait = time.Second     // that connections get to close before Run returns all the same
 
-	fallAsleep = 60 * time.Microsecond // from arming the timer to sleeping
-
 	firstReminder = 3 * time.Second // of silence before another connection is asked for
 	lastReminder  = 30 * time.Second
 )
@@ -31,9 +29,8 @@ type loop struct {
 	now   time.Time
 	group sync.WaitGroup // the goroutines of the connections
 
-	timer *time.Timer // armed for
-	armed time.Time   // this time
-	spare *time.Timer // armed next
+	alarm alarm     // pokes the loop
+	armed time.Time // when that is
 
 	mine  *local
 	links []*link        // oldest first
@@ -59,17 +56,14 @@ func newLoop(ctx context.Context, sp *Speaker) *loop {
 	now := time.Now()
 	return &loop{
 		sp: sp, ctx: ctx, log: sp.log, s: sp.session, now: now,
-		timer: time.NewTimer(maxIdle), spare: time.NewTimer(maxIdle), mine: &local{},
+		alarm: newAlarm(sp.poke), mine: &local{},
 		silentSince: now, reminder: firstReminder,
 	}
 }
 
 // run goes round until ctx ends and the planned stop has been said.
 func (l *loop) run(ctx context.Context) {
-	defer func() {
-		l.timer.Stop()
-		l.spare.Stop()
-	}()
+	defer l.alarm.stop()
 	l.step(session.Event{Kind: session.Start})
 	stop := ctx.Done()
 	for {
@@ -237,43 +231,14 @@ func (l *loop) wait(stop <-chan struct{}) {
 	at := l.nextDue()
 	l.sp.lastTick.Store(int64(l.now.Sub(l.sp.epoch)))
 	l.sp.promised.Store(int64(at.Sub(l.sp.epoch)))
-	now := time.Now()
-	if l.inLastStretch(now) {
-		l.sp.exact.sleepUntil(at, l.poked)
-		return
-	}
-	if !at.Equal(l.armed) {
-		// Go's runtime leaves a timer that was moved at its old place until another
-		// one is put in, and wakes up there for nothing. So two take turns.
-		// (Measured: 9 context switches an exchange instead of 18.)
-		l.timer, l.spare = l.spare, l.timer
-		l.timer.Reset(l.nap(now, at))
+	if now := time.Now(); !at.Equal(l.armed) || !at.After(now) {
+		l.alarm.set(at.Sub(now))
 		l.armed = at
 	}
 	select {
 	case <-l.sp.wake:
-	case <-l.timer.C:
-		l.armed = time.Time{}
 	case <-stop:
 	}
-}
-
-// nap returns how long to sleep until at, or a millisecond longer: Go's poller
-// sleeps whole milliseconds and then once more for the rest, so whole ones and
-// the time it takes to fall asleep save a wake-up. (Measured: 5 context switches
-// an exchange instead of 9.) The detection time is kept exactly, by sleepUntil where
-// the kernel's clock can be had.
-func (l *loop) nap(now, at time.Time) time.Duration {
-	d := at.Sub(now)
-	d = (d + time.Millisecond - 1).Truncate(time.Millisecond) + fallAsleep
-	if detect := l.s.DetectAt(); !detect.IsZero() {
-		left := detect.Sub(now)
-		if l.sp.exact.sleep != nil {
-			left = beforeLastStretch(left)
-		}
-		d = min(d, left)
-	}
-	return d
 }
 
 // nextDue is when the loop must go round again.

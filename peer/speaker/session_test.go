@@ -61,6 +61,9 @@ func TestChangedOnlyForMeaning(t *testing.T) {
 		if c := a.Counters(); c.Lost+c.Duplicates+c.BadMessages+c.Timeouts != 0 || c.Received < 4000 {
 			t.Errorf("counters %+v", c)
 		}
+		sent := b.Counters().Sent
+		within(t, time.Second, "the next heartbeat", func() bool { return b.Counters().Sent > sent })
+		pass(peer.MinInterval) // sooner than that not even news is told
 		next := localOf("SERIAL-B")
 		next.Version = "18.4.1"
 		b.tell(next)
@@ -69,7 +72,7 @@ func TestChangedOnlyForMeaning(t *testing.T) {
 			t.Error("the new version has not come at once")
 		}
 		pass(100 * time.Millisecond)
-		sent := b.Counters().Sent
+		sent = b.Counters().Sent
 		for range 100 {
 			b.tell(next) // nothing new
 		}

@@ -49,7 +49,6 @@ type Speaker struct {
 	log     *slog.Logger
 	epoch   time.Time // what the atomic times below count from
 	session *session.Session
-	exact   exactClock
 
 	ran  atomic.Bool
 	wake chan struct{} // capacity 1: the mailbox, an inbox or a dead connection has news
@@ -91,7 +90,7 @@ func New(cfg Config) (*Speaker, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	sp := &Speaker{
-		cfg: cfg, log: cfg.Log, session: s, exact: kernelClock(),
+		cfg: cfg, log: cfg.Log, session: s,
 		epoch:   now.Add(-1), // so that no time after it reads as 0
 		wake:    make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package speaker
+
+func newAlarm(ring func()) alarm { return newGoAlarm(ring) }
