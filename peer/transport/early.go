@@ -9,10 +9,8 @@ import (
 const maxEarly = 4
 
 // prompt holds messages that come before the handshake is complete: the peer's last
-// flight may be lost, or be slower. pion would queue them in a buffer that it uses
-// for the next datagram, and take the handshake for broken by what it finds there.
-// Nobody vouches for them yet, so few are held, the newest. The zero value is
-// ready.
+// flight may be lost, or be slower, and with pion they are lost then. Nobody vouches
+// for them yet, so few are held, the newest. The zero value is ready.
 type prompt struct {
 	mu   sync.Mutex
 	over bool

@@ -64,6 +64,9 @@ func (d *dialer) plan(ctx context.Context) {
 		d.timer.Reset(at.Sub(now))
 		return
 	}
+	if !d.wanted() {
+		return // it has come since: an attempt that succeeds is off the list when that can be seen
+	}
 	if old != nil {
 		d.giveUp(old)
 		if k := d.known[old.addr]; k != nil {
