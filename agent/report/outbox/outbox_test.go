@@ -215,6 +215,35 @@ func checkUniform(t *testing.T, samples []float64, low, high float64) {
 	}
 }
 
+// TestBackOffStartsAnew: a success, and a refusal, end what was before.
+func TestBackOffStartsAnew(t *testing.T) {
+	for name, end := range map[string]func(*Box){
+		"delivered": func(b *Box) { b.Delivered(t0, 0) },
+		"refused":   func(b *Box) { b.Refused(t0, 0) },
+	} {
+		b := newBox(t)
+		for range 5 {
+			b.Take(t0, "a")
+			b.Failed(t0, 0)
+		}
+		b.Take(t0, "a")
+		if _, err := b.Conflict(t0, b.Position()); err != nil {
+			t.Fatal(err)
+		}
+		b.Take(t0, "a")
+		end(b)
+		b.Take(t0, "b")
+		if _, err := b.Conflict(t0, b.Position()); err != nil || !b.Due(t0) {
+			t.Errorf("%s: the first conflict since then waits, %v", name, err)
+		}
+		b.Take(t0, "b")
+		b.Failed(t0, 0)
+		if wait := b.notBefore.Sub(t0); wait != firstWait/2 {
+			t.Errorf("%s: the first failure since then waits %v", name, wait)
+		}
+	}
+}
+
 // TestBackOffHoldsChanges: a flapping site does not hammer a server that is down.
 func TestBackOffHoldsChanges(t *testing.T) {
 	b := newBox(t)

@@ -154,7 +154,7 @@ func tidy(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return err
+	return steady(err)
 }
 
 func isTimeout(err error) bool {

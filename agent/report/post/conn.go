@@ -181,6 +181,16 @@ func phase(err error, limit time.Duration) error {
 	if errors.As(err, &e) && e.Timeout() {
 		return fmt.Errorf("%w: not done after %v", errPhase, limit)
 	}
+	return steady(err)
+}
+
+// steady leaves the addresses of a connection out of an error: our port is another one each
+// time, and the same trouble would read as a new one.
+func steady(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Source != nil {
+		return fmt.Errorf("%s: %w", op.Op, op.Err)
+	}
 	return err
 }
 

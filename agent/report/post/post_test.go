@@ -205,6 +205,17 @@ func TestWrongServers(t *testing.T) {
 		_ = l.Close()
 		_ = refusal(t, a.client(t, url), "connecting to 127.0.0.1", "refused")
 	})
+	t.Run("resets", func(t *testing.T) {
+		l := listen(t)
+		serve(t, l, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 1)) // with the rest unread, closing resets
+			_ = c.(*net.TCPConn).SetLinger(0)
+		})
+		err := refusal(t, a.client(t, "https://"+l.Addr().String()), "TLS with 127.0.0.1", "reset")
+		if strings.Contains(err.Error(), "->") {
+			t.Errorf("%q changes with each attempt", err)
+		}
+	})
 	t.Run("our own trouble", func(t *testing.T) {
 		s := a.cloud(t, ok)
 		c := a.client(t, s.URL, func(cfg *Config) {
