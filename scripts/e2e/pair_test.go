@@ -210,6 +210,12 @@ func (b *box) try(args ...string) (string, int) {
 // start runs the agent in the box's namespace; the test's end kills it.
 func (b *box) start() {
 	b.t.Helper()
+	b.startBy()
+}
+
+// startBy runs the agent by another command, which becomes it.
+func (b *box) startBy(command ...string) {
+	b.t.Helper()
 	var err error
 	if b.log == nil {
 		if b.log, err = os.Create(filepath.Join(b.dir, "agent.log")); err != nil {
@@ -217,7 +223,8 @@ func (b *box) start() {
 		}
 		b.t.Cleanup(b.end)
 	}
-	b.agent = exec.Command(binary, "agent", "--config", filepath.Join(b.dir, "socketha.toml"))
+	command = append(command, binary, "agent", "--config", filepath.Join(b.dir, "socketha.toml"))
+	b.agent = exec.Command(command[0], command[1:]...)
 	b.agent.Stdout, b.agent.Stderr = b.log, b.log
 	if err := b.ns.Do(b.agent.Start); err != nil {
 		b.t.Fatalf("start the agent: %v", err)
