@@ -58,8 +58,7 @@ func (c *call) historyLimit() (int, error) {
 	return n, nil
 }
 
-// cutHistory leaves the newest transitions, 0 for all, and whatever else the agent
-// said as it is.
+// cutHistory leaves the newest transitions, 0 for all, each as the agent wrote it.
 func cutHistory(raw []byte, limit int) ([]byte, error) {
 	if limit == 0 {
 		return raw, nil
