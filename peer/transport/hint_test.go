@@ -337,7 +337,7 @@ func TestPokeLateCandidate(t *testing.T) {
 		run(t, p.initiator)
 		run(t, p.acceptor)
 		time.Sleep(time.Minute)
-		opened := p.net.opened
+		opened := p.net.listened()
 		if !p.acceptor.SetLocal(addrB) || p.acceptor.SetLocal(addrB) {
 			t.Error("SetLocal is to report a change, and only that")
 		}
@@ -356,7 +356,7 @@ func TestPokeLateCandidate(t *testing.T) {
 		if took := time.Since(begun); took > holdAnswered {
 			t.Errorf("back %v after the candidate was known", took)
 		}
-		if n := p.net.opened - opened; n != 1 {
+		if n := p.net.listened() - opened; n != 1 {
 			t.Errorf("%d sockets were opened, want one", n)
 		}
 	})

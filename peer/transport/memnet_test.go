@@ -147,6 +147,13 @@ func (m *memNet) open() int {
 	return len(m.sockets)
 }
 
+// listened returns how many sockets that listen were opened so far.
+func (m *memNet) listened() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.opened
+}
+
 type memPacket struct {
 	from netip.AddrPort
 	b    []byte
