@@ -40,6 +40,8 @@ func (o *observer) declare(ctx context.Context, what string, d local.Declaration
 	o.life.journal.Update(func(s *journal.State) {
 		known := field(s)
 		switch declared := known.Phase == journal.Declared; {
+		case d.End && known.Phase == journal.EndedOK && ended(d.Result) == journal.EndedOK:
+			// It has ended by itself, when the version ran; saying so again is no mistake.
 		case d.End && !declared:
 			conflict = fmt.Errorf("%w: no %s is declared on this Socket", local.ErrConflict, what)
 		case !d.End && declared:

@@ -197,6 +197,12 @@ func TestMarkerDeclares(t *testing.T) {
 		t.Error("the marker gave a new hold to a declared upgrade")
 	}
 	step("the version that was declared runs", &appliance.Facts{Version: "19.0.0", Upgrading: true}, journal.EndedOK, "19.0")
+	if err := o.DeclareUpgrade(t.Context(), local.Declaration{End: true, Result: "ok"}); err != nil {
+		t.Errorf("the end that had come by itself, said by a person too: %v", err)
+	}
+	if err := o.DeclareUpgrade(t.Context(), local.Declaration{End: true, Result: "failed"}); !errors.Is(err, local.ErrConflict) {
+		t.Errorf("a success that is called a failure afterwards: %v", err)
+	}
 	step("the marker is left behind", &appliance.Facts{Version: "19.0.0", Upgrading: true}, journal.EndedOK, "19.0")
 }
 
