@@ -41,9 +41,12 @@ var rules = []rule{
 	{"socketha/agent/report/post", []string{"socketha/...", "os/exec"}, nil, "one HTTPS exchange knows nothing of what it carries"},
 	{"socketha/agent/report", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker", "socketha/peer/session", "socketha/peer/wire", "socketha/agent/local/...", "socketha/agent/config", "socketha/agent/journal"}, nil, "the upstream renders the document and nothing else"},
 	{"socketha/agent/about", []string{"socketha/...", "html/template", "text/template"}, []string{"socketha/agent/status", "socketha/peer", "socketha/peer/compat"}, "the About page renders the document and nothing else"},
+	{"socketha/agent/web", []string{"socketha/..."}, nil, "the own listener guards a handler and knows nothing of what it shows"},
 	{"socketha/agent/local/...", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker"}, nil, "the local API renders the document and nothing else"},
 	{"socketha/agent/metrics", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/..."}, []string{"socketha/agent/status", "socketha/peer", "socketha/peer/compat"}, "metrics render the document and nothing else"},
 	{"socketha/agent/syslog", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/...", "net/http"}, []string{"socketha/agent/status", "socketha/agent/alarm", "socketha/peer", "socketha/peer/compat"}, "the syslog is told what became of the document and the alarm"},
+	{"socketha/cmd/console/...", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker", "socketha/peer/session", "socketha/peer/wire", "socketha/agent/local/...", "socketha/agent/config", "socketha/agent/journal"}, nil, "the console is a server: of the appliance it knows the report, the life cycle and the versions"},
+	{"socketha/cmd/console/internal/site", []string{"net", "net/http", "os/exec", "database/sql"}, nil, "the verdict over a site is pure"},
 }
 
 type pkg struct {

@@ -52,7 +52,6 @@ type rig struct {
 	ca      *fleet.CA
 	url     string
 	server  *httptest.Server
-	tweak   func(*ingest.Config)
 }
 
 func onBoth(t *testing.T, test func(t *testing.T, dsn string)) {
@@ -62,7 +61,13 @@ func onBoth(t *testing.T, test func(t *testing.T, dsn string)) {
 
 func newRig(t testing.TB, dsn string, tweak func(*ingest.Config)) *rig {
 	t.Helper()
-	r := &rig{clock: &clock{at: time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)}, t: t, tweak: tweak}
+	return newRigAt(t, dsn, &clock{at: time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)}, tweak)
+}
+
+// newRigAt returns one of several consoles with the same clock.
+func newRigAt(t testing.TB, dsn string, at *clock, tweak func(*ingest.Config)) *rig {
+	t.Helper()
+	r := &rig{clock: at, t: t}
 	var err error
 	if r.store, err = store.Open(context.Background(), store.Config{DSN: dsn}); err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func Start(t testing.TB) *Server {
 	initdb := find(t, "initdb")
 	postgres := filepath.Join(filepath.Dir(initdb), "postgres")
 	ctl := filepath.Join(filepath.Dir(initdb), "pg_ctl")
-	dir, err := os.MkdirTemp("", "pg") // short: a socket's path has 107 bytes
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // short: the path of a socket has 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func unprivileged(t testing.TB, dir string) *syscall.SysProcAttr {
 
 func run(t testing.TB, attr *syscall.SysProcAttr, name string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command(name, args...) //nolint:gosec // a program of the server, from find
 	cmd.SysProcAttr, cmd.Dir, cmd.Env = attr, "/", []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s", filepath.Base(name), err, out)

@@ -57,7 +57,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, r Retention) (int, err
 }
 
 func (s *Store) sweep(ctx context.Context, table, key, where string, before int64) (int, error) {
-	text := fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM %s WHERE %s LIMIT %d)", table, key, key, table, where, maxSweep) //nolint:gosec // all of it from the table above
+	text := fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM %s WHERE %s LIMIT %d)", table, key, key, table, where, maxSweep)
 	total := 0
 	for ctx.Err() == nil {
 		var n int64

@@ -32,10 +32,6 @@ func (tx *SiteTx) PutSite(s *Site) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	s.Tenant, s.ID, s.ChangedAt = tx.Tenant, tx.ID, tx.Now
-	words := []string{s.ID, s.Name}
-	for i := range tx.Sockets {
-		words = append(words, tx.Sockets[i].Serial, tx.Sockets[i].Version)
-	}
 	const text = `INSERT INTO sites (tenant, site, name, name_key, state, rank, since_at, compatibility, connected, keepalive,
 		compatible_version, reasons, story, search, changed_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
@@ -44,13 +40,34 @@ func (tx *SiteTx) PutSite(s *Site) error {
 		keepalive = excluded.keepalive, compatible_version = excluded.compatible_version, reasons = excluded.reasons,
 		story = excluded.story, search = excluded.search, changed_at = excluded.changed_at`
 	err = tx.run(text, s.Tenant, s.ID, s.Name, fold(s.Name), string(s.State), s.Rank, millis(s.Since), s.Compatibility, s.Connected,
-		s.Keepalive, s.CompatibleVersion, string(reasons), s.Story, fold(strings.Join(words, "\n")), millis(s.ChangedAt))
+		s.Keepalive, s.CompatibleVersion, string(reasons), s.Story, tx.searchable(s), millis(s.ChangedAt))
 	if err != nil {
 		return err
 	}
 	tx.Site = s
 	tx.Publish(Event{Tenant: tx.Tenant, Kind: SiteChanged, Site: tx.ID})
 	return nil
+}
+
+// Bounds of what is searched, so that an index can hold it.
+const (
+	maxSearchable = 1500 // bytes
+	maxCode       = 96   // bytes, of a reason's
+)
+
+// searchable is what a search looks through: a line for each thing, those of the
+// reasons first, since they must not be cut off.
+func (tx *SiteTx) searchable(s *Site) string {
+	words := []string{""}
+	for _, r := range s.Reasons[:min(len(s.Reasons), 8)] {
+		words = append(words, r.Code[:min(len(r.Code), maxCode)])
+	}
+	words = append(words, s.ID, s.Name)
+	for i := range tx.Sockets {
+		words = append(words, tx.Sockets[i].Serial, tx.Sockets[i].Version)
+	}
+	all := fold(strings.Join(words, "\n") + "\n")
+	return strings.ToValidUTF8(all[:min(len(all), maxSearchable)], "")
 }
 
 // fold is how names are compared and searched.
@@ -103,7 +120,7 @@ type SiteQuery struct {
 	States []site.State // empty: all
 	Reason string       // code that stands; "": any
 	Story  bool         // only with an open story
-	Text   string       // in id, name, serials or versions, in any case
+	Text   string       // in id, name, serials, versions or codes of reasons, in any case
 	After  string       // cursor from the last page; "": the first page
 	Limit  int          // 0: DefaultLimit; at most MaxLimit
 }
@@ -128,12 +145,12 @@ func (s *Store) Sites(ctx context.Context, tenant string, q SiteQuery) (SitePage
 		keys, q.Sort = siteKeys[ByStatus], ByStatus
 	}
 	b := newQuery(tenant)
-	in(b, "state", q.States)
+	b.states(q.States)
 	if q.Story {
 		b.where("story <> ''")
 	}
 	if q.Reason != "" {
-		b.like("reasons", `"code":"`+q.Reason+`"`)
+		b.like("search", "\n"+fold(q.Reason)+"\n")
 	}
 	if q.Text != "" {
 		b.like("search", fold(q.Text))
@@ -159,6 +176,28 @@ func (s *Store) Sites(ctx context.Context, tenant string, q SiteQuery) (SitePage
 		page.Next = page.Sites[limit-1].cursor(q.Sort)
 	}
 	return page, s.attachSockets(ctx, tenant, page.Sites)
+}
+
+// states asks for some states, by the ranks that stand for them: those have an index.
+func (b *builder) states(list []site.State) {
+	var ranks []string
+	for _, state := range list {
+		switch state {
+		case site.NotReady:
+			ranks = append(ranks, "rank <= "+b.arg(RankNotReady))
+		case site.Unknown:
+			ranks = append(ranks, "rank = "+b.arg(RankUnknown))
+		case site.Ready:
+			ranks = append(ranks, "rank >= "+b.arg(RankWarning))
+		}
+	}
+	switch len(ranks) {
+	case 0:
+	case 1:
+		b.where(ranks[0])
+	default:
+		b.where("(" + strings.Join(ranks, " OR ") + ")")
+	}
 }
 
 func (s *Site) cursor(by SiteSort) string {

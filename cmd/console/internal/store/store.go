@@ -72,7 +72,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		_ = s.write.Close()
 		return nil, err
 	}
-	s.start()
+	s.start() //nolint:contextcheck // its writers live until Close
 	return s, nil
 }
 

@@ -62,9 +62,21 @@ func TestSuite(t *testing.T) {
 			name string
 			test func(*testing.T, *store.Store)
 		}{
-			{"report", testReport}, {"life", testLife}, {"atomic", testAtomic}, {"batch", testBatch}, {"pages", testPages},
-			{"search", testSearch}, {"tenants", testTenants}, {"stories", testStories}, {"outbox", testOutbox}, {"users", testUsers},
-			{"settings", testSettings}, {"listening", testListening}, {"events", testEvents}, {"sweep", testSweep}, {"history", testHistory},
+			{"report", testReport},
+			{"life", testLife},
+			{"atomic", testAtomic},
+			{"batch", testBatch},
+			{"pages", testPages},
+			{"search", testSearch},
+			{"tenants", testTenants},
+			{"stories", testStories},
+			{"outbox", testOutbox},
+			{"users", testUsers},
+			{"settings", testSettings},
+			{"listening", testListening},
+			{"events", testEvents},
+			{"sweep", testSweep},
+			{"history", testHistory},
 		} {
 			t.Run(one.name, func(t *testing.T) { one.test(t, open(t, fresh(t))) })
 		}
@@ -105,10 +117,10 @@ func testReport(t *testing.T, s *store.Store) {
 
 func testLife(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	for i, due := range []time.Duration{3, 1, 2} {
+	for i, due := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute} {
 		must(t, s.Update(ctx, "acme", fmt.Sprint("site", i), "", func(tx *store.SiteTx) error {
 			saved := alarm.Saved{Started: true, At: 7, Number: 3, Spell: []alarm.Trouble{{Since: 5}}}
-			return tx.PutLife(store.Life{Story: "x", Saved: saved, Due: t0.Add(due * time.Minute)})
+			return tx.PutLife(store.Life{Story: "x", Saved: saved, Due: t0.Add(due)})
 		}))
 	}
 	var got []string
@@ -178,9 +190,9 @@ func testBatch(t *testing.T, s *store.Store) {
 	}
 }
 
-func putSite(t *testing.T, s *store.Store, tenant, id string, one store.Site) {
+func putSite(t *testing.T, s *store.Store, id string, one store.Site) {
 	t.Helper()
-	must(t, s.Update(t.Context(), tenant, id, "", func(tx *store.SiteTx) error {
+	must(t, s.Update(t.Context(), "acme", id, "", func(tx *store.SiteTx) error {
 		if err := tx.PutSocket(socket("sn-"+id, 1, 1, t0)); err != nil {
 			return err
 		}
@@ -193,7 +205,7 @@ func testPages(t *testing.T, s *store.Store) {
 	ranks := []int{store.RankReady, store.RankNotReady - 6, store.RankUnknown, store.RankWarning}
 	states := []site.State{site.Ready, site.NotReady, site.Unknown, site.Ready}
 	for i := range 23 {
-		putSite(t, s, "acme", fmt.Sprintf("s%02d", i), store.Site{
+		putSite(t, s, fmt.Sprintf("s%02d", i), store.Site{
 			Name: []string{"beta", "Älpha", "alpha"}[i%3], Rank: ranks[i%4], State: states[i%4], Since: t0.Add(time.Duration(i%5) * time.Minute),
 		})
 	}
@@ -241,8 +253,8 @@ func testPages(t *testing.T, s *store.Store) {
 }
 
 func testSearch(t *testing.T, s *store.Store) {
-	putSite(t, s, "acme", "zh", store.Site{Name: "ZÜRICH 100% _x", State: site.NotReady, Story: "y", Reasons: []site.Reason{{Code: "HA_A"}}})
-	putSite(t, s, "acme", "be", store.Site{Name: "Bern", State: site.Ready})
+	putSite(t, s, "zh", store.Site{Name: "ZÜRICH 100% _x", State: site.NotReady, Rank: 4, Story: "y", Reasons: []site.Reason{{Code: "HA_A"}}})
+	putSite(t, s, "be", store.Site{Name: "Bern", State: site.Ready, Rank: store.RankReady})
 	for _, one := range []struct {
 		q    store.SiteQuery
 		want string
@@ -259,6 +271,8 @@ func testSearch(t *testing.T, s *store.Store) {
 		{store.SiteQuery{Story: true}, "zh"},
 		{store.SiteQuery{Reason: "HA_A"}, "zh"},
 		{store.SiteQuery{Reason: "HA_"}, ""},
+		{store.SiteQuery{Text: "ha_a"}, "zh"},
+		{store.SiteQuery{States: []site.State{site.NotReady, site.Unknown}}, "zh"},
 		{store.SiteQuery{States: []site.State{site.Ready}}, "be"},
 	} {
 		page, err := s.Sites(t.Context(), "acme", one.q)
@@ -276,7 +290,7 @@ func testSearch(t *testing.T, s *store.Store) {
 // testTenants: what belongs to one tenant is not there for another, whatever is asked.
 func testTenants(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	putSite(t, s, "acme", "zh", store.Site{Name: "secret", State: site.Ready})
+	putSite(t, s, "zh", store.Site{Name: "secret", State: site.Ready})
 	must(t, s.Update(ctx, "acme", "zh", "", func(tx *store.SiteTx) error {
 		if err := tx.PutStory(&store.Story{ID: "Y1", Status: store.StoryOpen}); err != nil {
 			return err
@@ -498,15 +512,19 @@ func testEvents(t *testing.T, s *store.Store) {
 	defer cancel()
 	other, cancelOther := s.Subscribe("other")
 	defer cancelOther()
-	want := store.Event{Tenant: "acme", Kind: store.SiteChanged, Site: "zh"}
-	for got := (store.Event{}); got != want; { // the other console may not listen yet
-		putSite(t, s, "acme", "zh", store.Site{State: site.Ready})
-		select {
-		case got = <-mine:
-		case <-time.After(50 * time.Millisecond):
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var writing sync.WaitGroup
+	writing.Go(func() { // until it is heard: PostgreSQL may not be listened to yet
+		for ctx.Err() == nil {
+			_ = s.Update(ctx, "acme", "zh", "", func(tx *store.SiteTx) error { return tx.PutSite(&store.Site{State: site.Ready}) })
 		}
-		must(t, s.Update(t.Context(), "acme", "zh", "", func(tx *store.SiteTx) error { return tx.Tx.Reset("sn-zh") }))
+	})
+	if got, want := <-mine, (store.Event{Tenant: "acme", Kind: store.SiteChanged, Site: "zh"}); got != want {
+		t.Errorf("event %+v", got)
 	}
+	stop()
+	writing.Wait()
 	if len(other) != 0 {
 		t.Error("another tenant was told")
 	}
@@ -515,8 +533,8 @@ func testEvents(t *testing.T, s *store.Store) {
 func testSweep(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	now := t0.Add(1000 * 24 * time.Hour)
-	putSite(t, s, "acme", "old", store.Site{State: site.Unknown})
-	putSite(t, s, "acme", "open", store.Site{State: site.Unknown, Story: "Y1"})
+	putSite(t, s, "old", store.Site{State: site.Unknown})
+	putSite(t, s, "open", store.Site{State: site.Unknown, Story: "Y1"})
 	must(t, s.Update(ctx, "acme", "open", "", func(tx *store.SiteTx) error {
 		if err := tx.PutStory(&store.Story{ID: "Y0", Number: 1, Status: store.StoryClosed, ClosedAt: t0}); err != nil {
 			return err
@@ -576,7 +594,7 @@ func testHistory(t *testing.T, s *store.Store) {
 
 func testBackup(t *testing.T, s *store.Store, fresh func() *store.Store) {
 	ctx := t.Context()
-	putSite(t, s, "acme", "zh", store.Site{Name: "Zürich <b>", State: site.NotReady, Since: t0})
+	putSite(t, s, "zh", store.Site{Name: "Zürich <b>", State: site.NotReady, Since: t0})
 	must(t, s.PutUser(ctx, store.User{Tenant: "acme", Name: "ann", Hash: "h"}))
 	must(t, s.PutSession(ctx, store.Session{Token: "t", Tenant: "acme"}))
 	testOutboxRow(t, s)

@@ -47,7 +47,7 @@ func (st *step) stories() error {
 func (st *step) find() error {
 	opens := slices.ContainsFunc(st.out.Actions, func(a alarm.Action) bool { return a.Kind == alarm.Opened })
 	if st.life.Story != "" && !opens {
-		found, err := st.SiteTx.Story(st.life.Story)
+		found, err := st.Story(st.life.Story)
 		if err == nil {
 			st.story = found
 			return nil

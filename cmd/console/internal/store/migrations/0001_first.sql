@@ -34,8 +34,9 @@ CREATE TABLE sites (
 	changed_at    BIGINT NOT NULL,
 	PRIMARY KEY (tenant, site)
 );
-CREATE INDEX sites_by_status ON sites (tenant, rank, name_key, site);
-CREATE INDEX sites_by_name ON sites (tenant, name_key, site);
+-- With what is searched in the index, a search reads no row that does not match.
+CREATE INDEX sites_by_status ON sites (tenant, rank, name_key, site, search);
+CREATE INDEX sites_by_name ON sites (tenant, name_key, site, search);
 CREATE INDEX sites_by_since ON sites (tenant, since_at, site);
 
 -- The life cycle of a site's stories. Its row is the lock on the site.
