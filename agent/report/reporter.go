@@ -132,8 +132,8 @@ func New(cfg Config) (*Reporter, error) {
 // Stats returns how reporting goes now. It may be called from any goroutine.
 func (r *Reporter) Stats() *Stats { return r.stats.Load() }
 
-// Changed returns a channel that holds a value after State has changed; it has room for
-// one, and the latest change is never lost.
+// Changed returns a channel that holds a value after State or LastError has changed; it
+// has room for one, and the latest change is never lost.
 func (r *Reporter) Changed() <-chan struct{} { return r.changed }
 
 // Save returns what a later life should know, at most 1 KB, to be kept where it
@@ -165,10 +165,14 @@ func (r *Reporter) publish(now time.Time) {
 		at:            now,
 	}
 	before := r.stats.Swap(s)
-	if before == nil || before.State == s.State {
+	if before == nil {
 		return
 	}
-	r.logState(s)
+	if before.State != s.State {
+		r.logState(s)
+	} else if before.LastError == s.LastError {
+		return
+	}
 	select {
 	case r.changed <- struct{}{}:
 	default: // the last one has not been taken yet, and will show this too

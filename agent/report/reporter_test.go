@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -161,6 +162,30 @@ func TestRefusedIsNotHot(t *testing.T) {
 		}
 		if n := strings.Count(g.log.String(), "report not delivered"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, g.log)
+		}
+	})
+}
+
+// TestAnotherErrorIsTold: whoever shows why hears of it, though the state is the same.
+func TestAnotherErrorIsTold(t *testing.T) {
+	within(t, func(t *testing.T) {
+		tries := 0
+		g := run(t, func(a arrival) (*post.Answer, error) {
+			if tries++; tries < 3 {
+				return reply(500, "")(a)
+			}
+			return reply(502, "")(a)
+		})
+		for _, want := range []string{"500", "502"} {
+			pass(2 * time.Second) // two attempts, then a third
+			if s := g.Stats(); len(g.Changed()) != 1 || !strings.Contains(s.LastError, want) || s.State != peer.UpstreamDisconnected {
+				t.Errorf("%+v, want %s, and somebody told", s, want)
+			}
+			<-g.Changed()
+		}
+		pass(time.Hour)
+		if len(g.Changed()) != 0 {
+			t.Error("the same error was told twice")
 		}
 	})
 }
@@ -346,6 +371,47 @@ func TestStop(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+// TestNothingOutlivesRun: Run waits for the attempt under way.
+func TestNothingOutlivesRun(t *testing.T) {
+	within(t, func(t *testing.T) {
+		var ended atomic.Bool
+		g := run(t, nil, func(c *Config) { c.Sender = slowToEnd{&ended} })
+		pass(time.Second)
+		g.stop()
+		if !ended.Load() {
+			t.Error("Run has returned, the attempt has not")
+		}
+	})
+}
+
+// slowToEnd is a sender that takes its time when it is cancelled.
+type slowToEnd struct{ ended *atomic.Bool }
+
+func (s slowToEnd) Post(ctx context.Context, _ string, _ []byte) (*post.Answer, error) {
+	<-ctx.Done()
+	time.Sleep(time.Second)
+	s.ended.Store(true)
+	return nil, ctx.Err()
+}
+
+// TestSettleAfterTheEnd: an answer that comes together with the end does not count.
+func TestSettleAfterTheEnd(t *testing.T) {
+	r, err := New(Config{
+		Serial: "A1000001", Source: newSite(t), Sender: hanging{}, Epoch: 7, Log: slog.New(slog.DiscardHandler),
+		RaiseEpoch: func(context.Context, uint64) (uint64, error) { return 0, errors.New("no") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.box.Take(time.Now(), "1")
+	r.settle(ctx, time.Now(), verdict{outcome: failed, why: "context canceled"}, nil)
+	if c := r.box.Counters(); c.Failed != 0 || r.lastError != "" {
+		t.Errorf("%+v, %q", c, r.lastError)
+	}
 }
 
 // firstThen sends the first report by one sender, and all others by another.

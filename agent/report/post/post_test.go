@@ -107,6 +107,21 @@ func TestLate408(t *testing.T) {
 	}
 }
 
+// TestTwoAnswers: an answer that nobody asked for is not taken for that of the next request.
+func TestTwoAnswers(t *testing.T) {
+	a := newAuthority(t)
+	url := a.raw(t, func(c net.Conn) {
+		readRequest(c)
+		_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"))
+	})
+	c := a.client(t, url)
+	for range 2 {
+		if answer, err := send(t, c); err != nil || answer.Status != 200 {
+			t.Errorf("%+v, %v", answer, err)
+		}
+	}
+}
+
 // TestHostileAnswers: each is refused with what is wrong, without more being read than
 // the limit allows.
 func TestHostileAnswers(t *testing.T) {
@@ -276,25 +291,6 @@ func TestRenewedCertificate(t *testing.T) {
 	}
 	if strings.Join(seen, " ") != "old new" {
 		t.Errorf("the server saw %v", seen)
-	}
-}
-
-// TestCancel: a request under way ends with its context, and says so.
-func TestCancel(t *testing.T) {
-	a := newAuthority(t)
-	reached := make(chan struct{})
-	url := a.raw(t, func(c net.Conn) {
-		readRequest(c)
-		close(reached)
-		_, _ = io.Copy(io.Discard, c) // until the client goes
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		<-reached
-		cancel()
-	}()
-	if _, err := a.client(t, url).Post(ctx, "x/y", []byte("{}")); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
 	}
 }
 

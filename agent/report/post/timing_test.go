@@ -144,6 +144,23 @@ func TestDialEnds(t *testing.T) {
 	})
 }
 
+// TestCancel: a request under way ends with its context, at once, and says so.
+func TestCancel(t *testing.T) {
+	a := newAuthority(t)
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := piped(t, a, func(_ context.Context, c *tls.Conn) { _, _ = io.Copy(io.Discard, c) })
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errTest)
+		defer cancel()
+		start := time.Now()
+		if _, err := c.Post(ctx, "x/y", []byte("{}")); !errors.Is(err, errTest) {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // TestAllEnds: a server that uses up each phase nearly whole, twice, is given up after
 // a minute.
 func TestAllEnds(t *testing.T) {

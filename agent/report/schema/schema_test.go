@@ -298,7 +298,7 @@ func TestParseRefusesWhatIsNoEnvelope(t *testing.T) {
 		"cut":       string(good[:len(good)-1]),
 		"two":       string(good) + string(good),
 		"deep":      strings.Repeat(`{"data":`, 20000),
-		"not UTF-8": strings.Replace(string(good), "A1000001", "A100\xff001", 1),
+		"not UTF-8": strings.Replace(string(good), `"where":"`, `"where":"`+"\xff", 1),
 		"too large": strings.Repeat(" ", MaxReport+1),
 	} {
 		if _, err := Parse([]byte(b)); err == nil {
