@@ -190,7 +190,7 @@ func TestStepAllocates(t *testing.T) {
 	s, hb := upSession(t)
 	now := epoch.Add(10 * time.Millisecond)
 	allocs := testing.AllocsPerRun(1000, func() {
-		for range 12 { // past the detection time
+		for range 24 { // past the detection time
 			now = s.NextDeadline()
 			s.Step(now, session.Event{Kind: session.Tick})
 		}
