@@ -89,9 +89,13 @@ func dist(t *testing.T, r *release) {
 // whatever the time, and in every file that is delivered.
 func TestReproducible(t *testing.T) {
 	var sums [2]map[string][32]byte
+	source := t.TempDir()
+	copySource(t, source)
 	for i, name := range []string{"here", "a much longer name/there"} {
 		root := filepath.Join(t.TempDir(), name)
-		copySource(t, root)
+		if err := os.CopyFS(root, os.DirFS(source)); err != nil {
+			t.Fatal(err)
+		}
 		r := &release{
 			version: "1.2.3", commit: "0123456789ab", at: when, root: root,
 			out: filepath.Join(root, "dist"), nfpm: []string{filepath.Join(sourceRoot, "scripts", "tool"), "nfpm"},

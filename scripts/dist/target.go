@@ -15,7 +15,7 @@ type target struct {
 	env     []string // for go build
 	deb     string   // Debian's name
 	openwrt string   // OpenWrt's name, of the most common family
-	qemu    string   // command of qemu-user; empty: it runs as it is
+	qemu    string   // command of qemu-user; empty: an amd64 kernel runs it
 }
 
 // targets are all of them. The mips ones are for CPUs without floating point.
@@ -27,7 +27,7 @@ var targets = []target{
 	{"mips", []string{"GOARCH=mips", "GOMIPS=softfloat"}, "mips", "mips_24kc", "qemu-mips"},
 	{"mipsle", []string{"GOARCH=mipsle", "GOMIPS=softfloat"}, "mipsel", "mipsel_24kc", "qemu-mipsel"},
 	{"riscv64", []string{"GOARCH=riscv64"}, "riscv64", "riscv64_generic", "qemu-riscv64"},
-	{"386", []string{"GOARCH=386"}, "i386", "i386_pentium4", "qemu-i386"},
+	{"386", []string{"GOARCH=386"}, "i386", "i386_pentium4", ""},
 }
 
 // choose returns the targets named, separated by commas; all for an empty text.

@@ -24,7 +24,7 @@ type openwrt struct {
 
 func newOpenwrt(t *testing.T, uci string) *openwrt {
 	t.Helper()
-	o := &openwrt{t, t.TempDir(), needs.Command(t, "busybox", "busybox")}
+	o := &openwrt{t, t.TempDir(), needs.Command(t, "busybox", "busybox-static")}
 	if err := os.Symlink(built(t), filepath.Join(o.dir, "socketha")); err != nil {
 		t.Fatal(err)
 	}
