@@ -56,6 +56,18 @@ func TestPositions(t *testing.T) {
 				t.Errorf("%s: written %t, want %t", one.name, taken, one.taken)
 			}
 		}
+		elsewhere := p
+		elsewhere.Site = "another"
+		r.post(c, r.report(&elsewhere, 0, 1, 1))
+		n, err := r.store.StepDue(t.Context(), r.now().Add(1000*time.Hour), 10, func(tx *store.SiteTx) error {
+			if tx.ID != p.Site {
+				t.Errorf("an old report made the site %s", tx.ID)
+			}
+			return nil
+		})
+		if n != 1 || err != nil {
+			t.Errorf("%d sites, %v", n, err)
+		}
 	})
 }
 

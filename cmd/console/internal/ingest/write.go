@@ -3,7 +3,9 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,30 +38,51 @@ func (h *Handler) write(ctx context.Context, id Identity, event *schema.Event, b
 	if err != nil {
 		return "", last, err
 	}
+	if len(transitions) > 0 {
+		view.LastTransition = transitions[0].Stated
+	}
 	err = h.cfg.Store.Update(ctx, id.Tenant, siteOf(event), id.Serial, func(tx *store.SiteTx) error {
 		result, last = Accepted, event.Report.Position
+		fresh := transitions
 		if was := tx.Socket(id.Serial); was != nil {
+			if event.Report.Cause == schema.CausePeriodic {
+				fresh = newer(transitions, was.LastTransition)
+			}
 			taken := schema.Position{Epoch: was.Epoch, Seq: was.Seq}
 			if !last.Above(taken) {
 				if result = Known; last.Epoch < taken.Epoch {
 					result = OldEpoch
 				}
 				last = taken
-				return nil
+				return errNotTaken
 			}
 		}
 		one := &store.Socket{Report: view, Epoch: last.Epoch, Seq: last.Seq, Body: body}
 		if err := tx.PutSocket(one); err != nil {
 			return err
 		}
-		if event.Report.Cause != schema.CausePeriodic {
-			if err := tx.AddTransitions(transitions); err != nil {
-				return err
-			}
+		if err := tx.AddTransitions(fresh); err != nil {
+			return err
 		}
 		return h.cfg.Stories.Apply(ctx, tx, received)
 	})
+	if errors.Is(err, errNotTaken) {
+		err = nil
+	}
 	return result, last, err
+}
+
+// errNotTaken undoes what was begun for a report that is not above the last one.
+var errNotTaken = errors.New("not above the last one")
+
+// newer returns those of the transitions, newest first, that were not known at the
+// last report: a periodic report tells the same ones again and again.
+func newer(list []store.Transition, known time.Time) []store.Transition {
+	i := slices.IndexFunc(list, func(t store.Transition) bool { return !t.Stated.After(known) })
+	if i < 0 {
+		return list
+	}
+	return list[:i]
 }
 
 // siteOf returns the site that a report is about. A Socket whose site is not

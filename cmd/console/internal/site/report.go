@@ -33,6 +33,8 @@ type Report struct {
 	PeerFresh   bool   `json:"peer_fresh,omitempty"`
 	PeerStopped bool   `json:"peer_stopped,omitempty"` // it said so before it fell silent
 
+	LastTransition time.Time `json:"last_transition,omitzero"` // as its own clock states it
+
 	Upgrade     Upgrade `json:"upgrade,omitzero"`
 	PeerUpgrade Upgrade `json:"peer_upgrade,omitzero"`
 }

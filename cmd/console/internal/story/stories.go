@@ -76,14 +76,22 @@ func (st *step) firstSignal() time.Time {
 	return first
 }
 
-// transition follows the life cycle between open and monitoring.
+// transition follows the life cycle between open and monitoring. While it flaps the
+// timeline is quiet: that is the point of the mark, and keeps it bounded.
 func (st *step) transition(t alarm.Transition) error {
+	quiet := st.story.Flapping && st.out.Flapping
 	switch {
 	case t.From == alarm.Raised && t.To == alarm.Clearing:
 		st.story.Status, st.changed = store.StoryMonitoring, true
+		if quiet {
+			return nil
+		}
 		return st.entry("monitoring", "Ready again. The story is closed once the site stays so.")
 	case t.From == alarm.Clearing && t.To == alarm.Raised:
 		st.story.Status, st.changed = store.StoryOpen, true
+		if quiet {
+			return nil
+		}
 		return st.entry("returned", sentence("Not ready again", t.Cause, st.verdict.Reasons))
 	}
 	return nil
