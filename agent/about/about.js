@@ -21,10 +21,11 @@
   if (customElements.get('socketha-about')) return;
 
   // How "Status unknown" looks where no page, and so no style, was ever received.
-  const PLAIN = '.sha{font:1rem/1.5 system-ui,sans-serif;color:#1f2328}.sha .banner{background:#424a53;color:#fff;' +
-    'padding:1.25rem;border-radius:12px 12px 0 0}.sha h2{margin:0;font-size:2rem}.sha .todo{background:#fff;padding:1.25rem;' +
-    'border:1px solid #424a53;border-radius:0 0 12px 12px}.sha p{margin:.25rem 0}.sha .mark{font-size:2rem}' +
-    '.sha .live{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}';
+  const PLAIN = '.sha{font:max(1rem,15px)/1.5 system-ui,sans-serif;color:#1f2328;max-width:64em;margin:auto}' +
+    '.sha .banner{background:#424a53;color:#fff;padding:1.25em;border-radius:12px 12px 0 0}.sha h2{margin:0;font-size:2em;line-height:1.2}' +
+    '.sha .todo{background:#fff;padding:1.25em;border:1px solid #424a53;border-radius:0 0 12px 12px}.sha p{margin:.25em 0}' +
+    '.sha .mark{font-size:2em;float:left;margin-right:.5em}.sha .first{font-weight:600}' +
+    '.live{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}';
 
   const make = (tag, name, ...content) => {
     const e = document.createElement(tag);

@@ -2,6 +2,7 @@ package webui
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,6 +31,11 @@ var browser struct {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("tests in a browser are left to the full run (make test)")
+		return
+	}
 	code := m.Run()
 	if browser.stop != nil {
 		browser.stop()

@@ -21,7 +21,13 @@ func never(t *testing.T, text string, words ...string) {
 // TestLive follows a change without the page being loaded anew, and leaves alone
 // what somebody unfolded as long as nothing else is to be said.
 func TestLive(t *testing.T) {
-	s := newStage(t, "nginx")
+	t.Parallel()
+	for _, server := range []string{"nginx", "lighttpd", "own"} {
+		t.Run(server, func(t *testing.T) { live(t, newStage(t, server)) })
+	}
+}
+
+func live(t *testing.T, s *stage) {
 	b := open(t, s.url+"/v1/about", look{})
 	b.await("Nothing to do")
 	_ = eval[bool](b, `window.same = true`)
@@ -57,6 +63,7 @@ func TestLive(t *testing.T) {
 // TestAgentStops never leaves the last green standing: whether the agent's
 // connections break, or it just does not answer any more.
 func TestAgentStops(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	for _, page := range []string{"/v1/about", "/"} {
 		t.Run(page, func(t *testing.T) {
@@ -98,6 +105,7 @@ func TestAgentStops(t *testing.T) {
 
 // TestElementBeforeTheAgent is a WebUI opened while no agent runs.
 func TestElementBeforeTheAgent(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	b := open(t, s.url, look{})
 	b.do(chromedp.Click(chromedp.CSS("#tab-about")))
@@ -118,6 +126,7 @@ func TestElementBeforeTheAgent(t *testing.T) {
 
 // TestElement looks at the About tab of a WebUI that has its own style and policy.
 func TestElement(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	s.source.show(incompatible, nil)
 	for _, l := range []look{{width: 320}, {width: 1280}, {width: 1280, dark: true}} {
@@ -139,6 +148,7 @@ func TestElement(t *testing.T) {
 // TestElementTakenOff asks nothing more once it is off its page, and goes on when
 // it is put back.
 func TestElementTakenOff(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	b := open(t, s.url, look{})
 	b.do(chromedp.Click(chromedp.CSS("#tab-about")))
@@ -158,6 +168,7 @@ func TestElementTakenOff(t *testing.T) {
 
 // TestHostile shows a peer whose every word is an attack, as text.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	for _, noScript := range []bool{false, true} {
 		for _, page := range []string{"/v1/about", "/"} {
@@ -205,6 +216,7 @@ func (b *tab) harmless() {
 // TestNoScript reads the page in a browser that runs no script: all of it, renewed
 // by itself, and "Status unknown" when the agent is gone.
 func TestNoScript(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	b := open(t, s.url+"/v1/about", look{noScript: true})
 	text := b.await("Ready", "Nothing to do", "loads itself anew every 10 s")
@@ -226,6 +238,7 @@ func TestNoScript(t *testing.T) {
 // TestSupportRequest copies it, with and without the clipboard's interface, which
 // browsers keep from pages that came without TLS, and saves it.
 func TestSupportRequest(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	s.source.show(incompatible, nil)
 	for _, page := range []string{"/v1/about", "/"} {

@@ -24,6 +24,7 @@ var states = []struct {
 // wide: it says what is wrong, it fits, axe-core finds nothing, and neither the
 // console nor the policy has anything to say.
 func TestEveryState(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "nginx")
 	for _, one := range states {
 		t.Run(one.name, func(t *testing.T) {

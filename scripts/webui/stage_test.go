@@ -10,12 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"socketha/agent/about"
 	"socketha/agent/local"
+	"socketha/agent/web"
 	"socketha/scripts/needs"
 )
 
@@ -26,6 +26,8 @@ type stage struct {
 	dir    string
 	url    string // of the web server
 	stop   func() // of the agent
+
+	handler http.Handler // of the agent
 }
 
 // newStage starts both. The web server is "nginx" or "lighttpd".
@@ -38,6 +40,8 @@ func newStage(t *testing.T, server string) *stage {
 		s.nginx()
 	case "lighttpd":
 		s.lighttpd()
+	case "own":
+		s.own()
 	}
 	return s
 }
@@ -58,6 +62,7 @@ func (s *stage) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.handler = server.Handler()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = server.Run(ctx) }()
@@ -131,6 +136,20 @@ include %q
 	s.run(address, command, "-D", "-f", conf)
 }
 
+// own runs the agent's own listener.
+func (s *stage) own() {
+	s.t.Helper()
+	server, err := web.New(s.t.Context(), web.Config{Address: "127.0.0.1:0"}, s.handler, slog.New(slog.DiscardHandler))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(s.t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Run(ctx) }()
+	s.t.Cleanup(func() { cancel(); <-ended })
+	s.url = "http://" + server.Addr().String()
+}
+
 func sampleRoot(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.Abs("sample")
@@ -184,9 +203,9 @@ func (s *stage) run(address, command string, args ...string) {
 }
 
 // get asks the web server without a browser.
-func (s *stage) get(method, path, body string) *http.Response {
+func (s *stage) get(method, path string) *http.Response {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}

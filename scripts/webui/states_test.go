@@ -43,6 +43,7 @@ func (s *source) show(change state, turn func(*status.Document)) {
 	now := s.now()
 	begun := now.Add(-192 * time.Minute)
 	e.Evaluate(input(begun, change))
+	e.Evaluate(input(begun.Add(time.Minute), change)) // after every grace
 	in := input(now, change)
 	s.mu.Lock()
 	s.ev, s.turn = e.Evaluate(in), turn
