@@ -46,6 +46,7 @@ func (*postgresEngine) begin() string { return "BEGIN" }
 func (*postgresEngine) snapshot() []string {
 	return []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 }
+func (*postgresEngine) contains() string       { return "strpos" }
 func (*postgresEngine) lockRow() string        { return " FOR UPDATE" }
 func (*postgresEngine) skipLocked() string     { return " FOR UPDATE SKIP LOCKED" }
 func (*postgresEngine) lockMigrations() string { return migrationLock }

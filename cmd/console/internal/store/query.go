@@ -15,12 +15,13 @@ var ErrCursor = errors.New("the cursor does not belong to this list")
 // builder puts a query of one tenant together. Whatever comes from outside goes
 // into args, never into the text.
 type builder struct {
-	conds []string
-	args  []any
+	conds    []string
+	args     []any
+	contains string // the engine's function: where in a text another begins
 }
 
-func newQuery(tenant string) *builder {
-	return &builder{conds: []string{"tenant = $1"}, args: []any{tenant}}
+func (s *Store) newQuery(tenant string) *builder {
+	return &builder{conds: []string{"tenant = $1"}, args: []any{tenant}, contains: s.engine.contains()}
 }
 
 // arg returns the placeholder of a value.
@@ -43,13 +44,12 @@ func in[T ~string](b *builder, column string, values []T) {
 	b.where(column + " IN (" + strings.Join(marks, ", ") + ")")
 }
 
-// like asks for a column to hold a text anywhere.
-func (b *builder) like(column, text string) {
+// holds asks for a column to hold a text anywhere.
+func (b *builder) holds(column, text string) {
 	if len(text) > maxSearch {
 		text = strings.ToValidUTF8(text[:maxSearch], "")
 	}
-	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ReplaceAll(text, "\x00", ""))
-	b.where(column + " LIKE " + b.arg("%"+escaped+"%") + ` ESCAPE '\'`)
+	b.where(b.contains + "(" + column + ", " + b.arg(strings.ReplaceAll(text, "\x00", "\x01")) + ") > 0")
 }
 
 // after asks for what follows the row that a cursor names.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"socketha/agent/status"
 	"socketha/cmd/console/internal/site"
 )
 
@@ -144,16 +145,19 @@ func (s *Store) Sites(ctx context.Context, tenant string, q SiteQuery) (SitePage
 	if !ok {
 		keys, q.Sort = siteKeys[ByStatus], ByStatus
 	}
-	b := newQuery(tenant)
+	b := s.newQuery(tenant)
 	b.states(q.States)
 	if q.Story {
 		b.where("story <> ''")
 	}
 	if q.Reason != "" {
-		b.like("search", "\n"+fold(q.Reason)+"\n")
+		if status.Code(q.Reason).Severity() == status.SeverityNotReady {
+			b.where("rank <= " + b.arg(RankNotReady)) // it stands nowhere else
+		}
+		b.holds("search", "\n"+fold(q.Reason)+"\n")
 	}
 	if q.Text != "" {
-		b.like("search", fold(q.Text))
+		b.holds("search", fold(q.Text))
 	}
 	if err := b.after(keys, q.Desc, q.After); err != nil {
 		return SitePage{}, err
@@ -222,7 +226,7 @@ func (s *Store) attachSockets(ctx context.Context, tenant string, sites []Site) 
 		at[sites[i].ID] = &sites[i]
 		ids = append(ids, sites[i].ID)
 	}
-	b := newQuery(tenant)
+	b := s.newQuery(tenant)
 	in(b, "site", ids)
 	err := s.query(ctx, socketColumns+" FROM sockets"+b.clauses(), b.args, func(rows *sql.Rows) error {
 		var one Socket

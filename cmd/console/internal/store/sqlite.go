@@ -47,6 +47,7 @@ func (*sqliteEngine) skipLocked() string        { return "" }
 func (*sqliteEngine) dialect(sql string) string { return strings.ReplaceAll(sql, "{C}", "") }
 func (*sqliteEngine) lockMigrations() string    { return "" } // BEGIN IMMEDIATE is one
 func (*sqliteEngine) notify() string            { return "" } // one process
+func (*sqliteEngine) contains() string          { return "instr" }
 func (*sqliteEngine) retry(error) bool          { return false }
 
 func (*sqliteEngine) listen(ctx context.Context, _ *Config, _ func(string), _ func()) { <-ctx.Done() }

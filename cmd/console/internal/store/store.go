@@ -55,6 +55,7 @@ type engine interface {
 	lockRow() string    // behind a SELECT: locks what is found
 	skipLocked() string // likewise, leaving out what others have locked
 	dialect(sql string) string
+	contains() string       // the function that says where in a text another begins, 0: nowhere
 	lockMigrations() string // within a transaction: one console at a time; may be ""
 	notify() string         // a statement with one argument that tells the other processes; "" if there are none
 	listen(ctx context.Context, cfg *Config, heard func(payload string), lost func())

@@ -109,13 +109,13 @@ func (s *Store) Stories(ctx context.Context, tenant string, q StoryQuery) (Story
 	if q.ByAge {
 		keys = []string{"id"}
 	}
-	b := newQuery(tenant)
+	b := s.newQuery(tenant)
 	in(b, "status", q.Statuses)
 	if q.Site != "" {
 		b.where("site = " + b.arg(q.Site))
 	}
 	if q.Text != "" {
-		b.like("search", fold(q.Text))
+		b.holds("search", fold(q.Text))
 	}
 	if err := b.after(keys, true, q.After); err != nil {
 		return StoryPage{}, err
