@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"socketha/agent/alarm"
 	"socketha/agent/report/schema"
 	"socketha/cmd/console/internal/fleet"
 	"socketha/cmd/console/internal/ingest"
@@ -223,6 +224,11 @@ func TestStory(t *testing.T) {
 		both()
 		if s := r.site("acme", p.Site); s.State != site.NotReady || s.Story != "" || len(s.Sockets) != 2 {
 			t.Fatalf("at first: %+v", s)
+		}
+		out, err := r.stories.Outlook(t.Context(), r.site("acme", p.Site))
+		must(t, err)
+		if at := site.Time(out.RaiseAt); out.State != alarm.Pending || !at.Equal(r.now().Add(40*time.Minute)) {
+			t.Errorf("outlook: %v, raised at %v", out.State, at)
 		}
 		pass(35 * time.Minute)
 		if n := len(stories()); n != 0 {

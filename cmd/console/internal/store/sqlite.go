@@ -31,7 +31,7 @@ func (e *sqliteEngine) open(cfg *Config) (write, read *sql.DB, err error) {
 	if write, err = sql.Open("sqlite", dsn()); err != nil {
 		return nil, nil, err
 	}
-	write.SetMaxOpenConns(1) // one writer: no other waits for the file's lock
+	write.SetMaxOpenConns(2) // one for the writer, one for migrations and restores, which wait for the file's lock
 	if read, err = sql.Open("sqlite", dsn("query_only(1)")); err != nil {
 		return nil, nil, errors.Join(err, write.Close())
 	}

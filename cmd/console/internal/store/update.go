@@ -224,3 +224,24 @@ func (tx *SiteTx) PutDue(at time.Time) error {
 	tx.Life.Due = at
 	return tx.run(`UPDATE lives SET due_at = $3 WHERE tenant = $1 AND site = $2`, tx.Tenant, tx.ID, orNull(at))
 }
+
+// Life returns the life cycle of a site, as it was when it was last saved.
+func (s *Store) Life(ctx context.Context, tenant, id string) (Life, error) {
+	var l Life
+	var due sql.NullInt64
+	saved := ""
+	const text = "SELECT due_at, story, saved FROM lives WHERE tenant = $1 AND site = $2"
+	err := s.query(ctx, text, []any{tenant, id}, func(rows *sql.Rows) error { return rows.Scan(&due, &l.Story, &saved) })
+	switch {
+	case err != nil:
+		return l, err
+	case saved == "":
+		return l, ErrNotFound
+	case due.Valid:
+		l.Due = moment(due.Int64)
+	}
+	if err := json.Unmarshal([]byte(saved), &l.Saved); err != nil {
+		return l, fmt.Errorf("store: life cycle of a site: %w", err)
+	}
+	return l, nil
+}
