@@ -168,6 +168,7 @@ var errUnreachable = errors.New("connecting to cloud.example:443: no route to ho
 // rig is a reporter between a site and a server, inside a bubble.
 type rig struct {
 	*Reporter
+	first  *Stats // before Run
 	site   *site
 	server *server
 	log    *bytes.Buffer
@@ -191,6 +192,7 @@ func run(t *testing.T, answer func(arrival) (*post.Answer, error), change ...fun
 	if g.Reporter, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	g.first = g.Stats()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()

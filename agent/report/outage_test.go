@@ -16,7 +16,7 @@ import (
 // site is current, spread over the time.
 func TestOutage72h(t *testing.T) {
 	const (
-		sites  = 20
+		sites  = 12
 		outage = 72 * time.Hour
 	)
 	within(t, func(t *testing.T) {
@@ -89,11 +89,11 @@ func comeBack(t *testing.T, rigs []*rig) {
 		}
 		waits = append(waits, got[0].at.Sub(back))
 	}
-	// Nobody comes in a crowd: of 20 sites over ten minutes two a minute, and never 9.
+	// Nobody comes in a crowd: of 12 sites over ten minutes one or two a minute, and never 7.
 	slices.Sort(waits)
-	for i := 9; i < len(waits); i++ {
-		if waits[i]-waits[i-9] < time.Minute {
-			t.Errorf("9 sites within %v", waits[i]-waits[i-9])
+	for i := 7; i < len(waits); i++ {
+		if waits[i]-waits[i-7] < time.Minute {
+			t.Errorf("7 sites within %v", waits[i]-waits[i-7])
 		}
 	}
 	t.Logf("current after %v (first), %v (median), %v (last)", waits[0], waits[len(waits)/2], waits[len(waits)-1])

@@ -32,7 +32,7 @@ func pass(d time.Duration) {
 func TestStartChangePeriodic(t *testing.T) {
 	within(t, func(t *testing.T) {
 		g := run(t, reply(204, ""))
-		if s := g.Stats(); s.State != peer.UpstreamUnknown || !s.LastDelivered.IsZero() {
+		if s := g.first; s.State != peer.UpstreamUnknown || !s.LastDelivered.IsZero() || s.Queued != 1 {
 			t.Errorf("before the first attempt: %+v", s)
 		}
 		start := time.Now()
@@ -455,7 +455,7 @@ func TestSave(t *testing.T) {
 		pass(time.Minute)
 		restarted := time.Now()
 		next := run(t, reply(204, ""), func(c *Config) { c.Epoch, c.Saved, c.Away = 8, saved, time.Minute })
-		if s := next.Stats(); s.Cadence != 10*time.Minute || s.State != peer.UpstreamUnknown || s.Dropped != 1 ||
+		if s := next.first; s.Cadence != 10*time.Minute || s.State != peer.UpstreamUnknown || s.Dropped != 1 ||
 			s.LastDelivered.Sub(delivered).Abs() > time.Millisecond {
 			t.Errorf("%+v", s)
 		}
