@@ -56,7 +56,7 @@ type Config struct {
 	Cadence time.Duration
 
 	// Saved is what Save returned in the life before, Away the time since (0 if it
-	// is not known). What does not read is ignored.
+	// is not known: the last delivery is then forgotten). What does not read is ignored.
 	Saved []byte
 	Away  time.Duration
 

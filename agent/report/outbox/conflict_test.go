@@ -141,6 +141,16 @@ func TestSaved(t *testing.T) {
 	}
 }
 
+// TestUnknownTimeAway: a last delivery of unknown age is none.
+func TestUnknownTimeAway(t *testing.T) {
+	b := newBox(t, func(c *Config) { c.Saved = Saved{Ever: true, DeliveredS: 1} })
+	b.Take(t0, "a")
+	b.Failed(t0, 0)
+	if !b.LastDelivered().IsZero() || b.State(t0) != peer.UpstreamDisconnected {
+		t.Errorf("%v, %v", b.LastDelivered(), b.State(t0))
+	}
+}
+
 // TestOwnBackOffIsNotKept: a restart tries at once.
 func TestOwnBackOffIsNotKept(t *testing.T) {
 	b := newBox(t)
@@ -155,7 +165,7 @@ func TestDamagedSaved(t *testing.T) {
 	for _, s := range []Saved{
 		{CadenceS: -1}, {CadenceS: 5}, {CadenceS: 1 << 60}, {WaitS: -1}, {WaitS: 1e300}, {Ever: true, DeliveredS: -5}, {Ever: true, DeliveredS: 1e300},
 	} {
-		b := newBox(t, func(c *Config) { c.Saved = s })
+		b := newBox(t, func(c *Config) { c.Saved, c.Away = s, time.Nanosecond })
 		if b.Cadence() != DefaultCadence || !b.LastDelivered().IsZero() || !b.Due(t0) {
 			t.Errorf("%+v changed something", s)
 		}

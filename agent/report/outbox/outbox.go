@@ -37,7 +37,7 @@ type Config struct {
 	Random  func() float64 // uniform in [0, 1)
 
 	Saved Saved         // of the life before; zero if there is none
-	Away  time.Duration // since Saved was made
+	Away  time.Duration // since Saved was made; 0: not known
 }
 
 // Counters count since the start, and Dropped also what was dropped before it.

@@ -43,7 +43,9 @@ func (b *Box) restore(now time.Time) {
 	if s.WaitS > 0 && s.WaitS <= (MaxRetryAfter+MaxBackoff).Seconds() {
 		b.notBefore, b.wished = now.Add(seconds(s.WaitS)-away), true
 	}
-	if s.Ever && s.DeliveredS >= 0 && s.DeliveredS < 1e9 {
+	// Without the time away the last delivery would look younger than it is, and
+	// a Socket that reports no longer would be shown as connected.
+	if s.Ever && away > 0 && s.DeliveredS >= 0 && s.DeliveredS < 1e9 {
 		b.delivered = now.Add(-seconds(s.DeliveredS) - away)
 	}
 	b.counters.Dropped = s.Dropped
