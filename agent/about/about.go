@@ -36,6 +36,7 @@ type Pages struct {
 	source Source
 	policy string
 	tag    string // of the script (RFC 9110, section 8.8.3)
+	build  string // of script and style, by which an open page notices an update
 }
 
 // New makes the pages.
@@ -52,7 +53,8 @@ func New(source Source) *Pages {
 			"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 			"require-trusted-types-for 'script'", "trusted-types 'none'",
 		}, "; "),
-		tag: `"` + hex.EncodeToString(scriptSum[:8]) + `"`,
+		tag:   `"` + hex.EncodeToString(scriptSum[:8]) + `"`,
+		build: hex.EncodeToString(append(scriptSum[:4:4], styleSum[:4]...)),
 	}
 }
 
@@ -71,7 +73,7 @@ func (p *Pages) Handlers() map[string]http.Handler {
 // the document received, and need not allow our style sheet, so that comes as data.
 func (p *Pages) page(w http.ResponseWriter, r *http.Request) {
 	d, meaning := p.source.Current()
-	body := render(&d, meaning, r.URL.RawQuery == "element")
+	body := render(&d, meaning, p.build, r.URL.RawQuery == "element")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", p.policy)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

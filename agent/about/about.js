@@ -49,7 +49,7 @@
     #xhr; #again = false; #stream; #next; #tick; #retry; #on;
     #good; // when the last answer came, by both clocks; undefined before the first
     #known = false; // whether what is shown is that answer
-    #sn = ''; #state = '';
+    #sn = ''; #state = ''; #build;
 
     connectedCallback() {
       this.#page = this.hasAttribute('page');
@@ -164,6 +164,7 @@
     // same, only ages and counters are renewed, so that a selection, the focus and
     // what was unfolded stay.
     #show(doc, top) {
+      if (this.#page && this.#build !== top.dataset.build) return location.reload(); // the agent was updated
       this.#good = this.#now();
       const old = this.#child('sha');
       const live = e => [...e.querySelectorAll('[data-live],[data-age]')];
@@ -209,6 +210,7 @@
         e.onclick = () => this.#copy(e);
       }
       this.#sn = top.dataset.sn || '';
+      this.#build = top.dataset.build;
       this.#theme();
       this.#tell(top.dataset.state, top.dataset.title);
     }

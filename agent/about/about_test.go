@@ -191,6 +191,6 @@ func BenchmarkPage(b *testing.B) {
 	d := golden(b, "incompatible_with_impact")
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = render(&d, "m1", false)
+		_ = render(&d, "m1", "b1", false)
 	}
 }

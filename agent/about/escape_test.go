@@ -191,7 +191,7 @@ func TestNothingLeavesItsPlace(t *testing.T) {
 		next := 0
 		d := document(known, fresh, func() string { next++; return words[next%len(words)] })
 		p := document(known, fresh, func() string { return "x" })
-		got, want := shape(t, render(&d, "m", element)), shape(t, render(&p, "m", element))
+		got, want := shape(t, render(&d, "m", "b", element)), shape(t, render(&p, "m", "b", element))
 		if at := differ(got, want); at >= 0 {
 			r.Fatalf("the page has another shape from %d on\n got …%.200s\nwant …%.200s", at, got[at:], want[at:])
 		}

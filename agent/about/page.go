@@ -17,14 +17,15 @@ type page struct {
 	writer
 	doc     *status.Document
 	meaning string
+	build   string
 	lead    string   // the summary in the banner, not to be said again
 	said    []string // the same of the actions under "What to do"
 }
 
 // render returns the whole page. The meaning identifies what it says but for
 // ages and counters. For the element the style sheet comes as data.
-func render(d *status.Document, meaning string, element bool) string {
-	p := &page{doc: d, meaning: meaning}
+func render(d *status.Document, meaning, build string, element bool) string {
+	p := &page{doc: d, meaning: meaning, build: build}
 	p.b.Grow(24 << 10)
 	p.head(element)
 	p.raw(`<body class="sha-page"><main><h1>HA status</h1><socketha-about page>`)
@@ -67,6 +68,7 @@ func (p *page) whole() {
 	_, _, state := verdict(p.doc)
 	p.raw(`<div class="sha" data-state="`, state, `"`)
 	p.attr("data-meaning", p.meaning)
+	p.attr("data-build", p.build)
 	p.attr("data-title", p.title())
 	p.attr("data-sn", value(p.doc.Self.Serial))
 	p.raw(`>`)

@@ -103,6 +103,34 @@ func TestAgentStops(t *testing.T) {
 	}
 }
 
+// TestAgentUpdated loads an open page anew when the agent that answers has another
+// script or style, once.
+func TestAgentUpdated(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "nginx")
+	b := open(t, s.url+"/v1/about", look{})
+	b.await("Nothing to do")
+	_ = eval[bool](b, `window.same = true`)
+	s.stop()
+	b.await("Status unknown")
+	s.updated.Store(true)
+	s.source.show(splitBrain, nil)
+	s.start()
+	b.await("Split brain")
+	if eval[bool](b, `window.same === true`) {
+		t.Error("the page goes on with the old agent's script and style")
+	}
+	_ = eval[bool](b, `window.same = true`)
+	was := s.source.asked()
+	for s.source.asked() < was+2 {
+		b.until(`true`)
+	}
+	if !eval[bool](b, `window.same === true`) {
+		t.Error("the page is loaded anew again and again")
+	}
+	b.clean()
+}
+
 // TestElementBeforeTheAgent is a WebUI opened while no agent runs.
 func TestElementBeforeTheAgent(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ func TestReadme(t *testing.T) {
 		tall  int64
 	}{
 		{"ready", ready, "Nothing to do", 640},
-		{"incompatible", incompatible, "Incompatible major versions", 890},
+		{"incompatible", incompatible, "Incompatible major versions", 975},
 		{"no-keepalive", lost, "No keepalive from the peer", 660},
 		{"not-known", stale, "The peer is not heard now", 640},
 		{"split-brain", splitBrain, "Split brain", 660},

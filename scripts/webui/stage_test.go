@@ -5,11 +5,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +31,7 @@ type stage struct {
 	stop   func() // of the agent
 
 	handler http.Handler // of the agent
+	updated atomic.Bool
 }
 
 // newStage starts both. The web server is "nginx" or "lighttpd".
@@ -57,7 +61,7 @@ func (s *stage) start() {
 	}
 	server, err := local.New(local.Config{
 		Listener: listener, Source: s.source, Log: slog.New(slog.DiscardHandler),
-		Pages: about.New(s.source).Handlers(),
+		Pages: s.pages(),
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -68,6 +72,24 @@ func (s *stage) start() {
 	go func() { defer close(ended); _ = server.Run(ctx) }()
 	s.stop = func() { cancel(); <-ended }
 	s.t.Cleanup(s.stop)
+}
+
+// pages are the real ones, until updated says that another agent serves them.
+func (s *stage) pages() map[string]http.Handler {
+	pages := about.New(s.source).Handlers()
+	page := pages[about.PagePath]
+	pages[about.PagePath] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.updated.Load() {
+			page.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		page.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		w.Header().Del("Content-Length")
+		_, _ = w.Write(bytes.ReplaceAll(answer.Body.Bytes(), []byte(`data-build="`), []byte(`data-build="9`)))
+	})
+	return pages
 }
 
 // sample returns a shipped configuration with the socket's place put in.
