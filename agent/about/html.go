@@ -16,7 +16,9 @@ type lit string
 // writer builds a page.
 type writer struct{ b strings.Builder }
 
-// raw writes markup.
+// raw writes markup. Inlined, the calls of raw and text cost the binary 80 KB.
+//
+//go:noinline
 func (w *writer) raw(parts ...lit) {
 	for _, part := range parts {
 		w.b.WriteString(string(part))
@@ -24,6 +26,8 @@ func (w *writer) raw(parts ...lit) {
 }
 
 // text writes a string that may hold anything, for the content of an element.
+//
+//go:noinline
 func (w *writer) text(s string) { escape(&w.b, s) }
 
 // el writes an element of the given name and attributes (`p class="x"`) that
