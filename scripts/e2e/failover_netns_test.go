@@ -89,7 +89,7 @@ func newSite(t *testing.T, o options, v vrrp) *site {
 		}
 		return v.role(b) + more(b)
 	}
-	o.interval = "200ms"
+	o.interval, o.patient = "200ms", 5
 	s := &site{pair: newPair(t, o), vrrp: v, told: o.manifests[0] != ""}
 	lan(t, s.pair)
 	for i, b := range s.pair {
@@ -97,8 +97,20 @@ func newSite(t *testing.T, o options, v vrrp) *site {
 		s.follow[i] = b.follow()
 		v.start(b)
 	}
-	s.await([2]int{}, "active", "standby")
+	// The address may be there before the software is, and tell first.
+	for i, f := range s.follow {
+		f.await(0, "an HA state told by "+v.source(), func(d status.Document) bool {
+			return word(d.Self.HAStateSource) == v.source() && d.Self.HAState == [2]string{"active", "standby"}[i]
+		})
+	}
+	s.await(s.last(), "active", "standby")
 	return s
+}
+
+// last is where the documents that are true now begin.
+func (s *site) last() [2]int {
+	m := s.marks()
+	return [2]int{max(m[0]-1, 0), max(m[1]-1, 0)}
 }
 
 func (s *site) marks() [2]int { return [2]int{s.follow[0].mark(), s.follow[1].mark()} }
@@ -147,7 +159,7 @@ func TestWhatAFailoverCosts(t *testing.T) {
 					o.manifests[1], source = manifest(t, "15.0.2"), "advertised"
 				}
 				s := newSite(t, o, software())
-				s.check(t, s.await([2]int{}, "active", "standby"), source, func(i *status.Impact) [3][]status.ImpactEntry {
+				s.check(t, s.await(s.last(), "active", "standby"), source, func(i *status.Impact) [3][]status.ImpactEntry {
 					return [3][]status.ImpactEntry{i.OnFailover, i.Now, i.RestoredOnFailover}
 				})
 
@@ -255,7 +267,7 @@ func TestSplitBrainOfAKilledDaemon(t *testing.T) {
 				f.never(mark[i], "ready with a split brain", func(d status.Document) bool { return split(d) && ready(d) })
 			}
 			mark = s.marks()
-			s.vrrp.stop(s.pair[1])
+			s.pair[0].dropVirtual()
 			for i, f := range s.follow {
 				f.await(mark[i], "the end of the split brain", func(d status.Document) bool { return !split(d) })
 			}

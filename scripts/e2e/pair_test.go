@@ -63,6 +63,7 @@ type options struct {
 	versions [2]string
 	roles    [2]string
 	interval string
+	patient  int  // intervals of silence that make a peer lost, 3 if not set
 	family   int  // 4 (default) or 6
 	discover bool // configure no addresses: the interface has its own, the beacon finds the peer's
 
@@ -82,6 +83,9 @@ func newPair(t *testing.T, o options) [2]*box {
 	}
 	if o.interval == "" {
 		o.interval = "100ms"
+	}
+	if o.patient == 0 {
+		o.patient = 3
 	}
 	var boxes [2]*box
 	for i := range boxes {
@@ -106,10 +110,11 @@ func newPair(t *testing.T, o options) [2]*box {
 [link]
 interface = %q
 interval = %q
-%s
+detect_multiplier = %[7]d
+%[3]s
 
 [pair]
-role = %q
+role = %[4]q
 
 [identity]
 key = "%[5]s/key.pem"
@@ -125,7 +130,7 @@ root = %[5]q
 [local]
 socket = "%[5]s/s.sock"
 
-%[6]s`, haInterface, o.interval, static, o.roles[i], b.dir, more))
+%[6]s`, haInterface, o.interval, static, o.roles[i], b.dir, more, o.patient))
 		b.client = client.New(filepath.Join(b.dir, "s.sock"))
 		b.socketha("identity", "init")
 	}

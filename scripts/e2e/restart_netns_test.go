@@ -28,7 +28,7 @@ const kills = 40
 func TestKilledAtRandomMoments(t *testing.T) {
 	t.Parallel()
 	pair := newPair(t, options{
-		versions: [2]string{"18.3.3", "15.0.2"}, interval: "200ms",
+		versions: [2]string{"18.3.3", "15.0.2"}, interval: "200ms", patient: 5,
 		more: func(*box) string { return "\n[alarm]\nraise_after = \"1s\"\nupgrade_hold = \"1s\"\n" },
 	})
 	for _, b := range pair {
@@ -125,7 +125,7 @@ func word(s *string) string {
 // the age.
 func TestAgeIsNotTheWallClocks(t *testing.T) {
 	t.Parallel()
-	pair := newPair(t, options{versions: [2]string{"18.3.3", "15.0.2"}, interval: "200ms"})
+	pair := newPair(t, options{versions: [2]string{"18.3.3", "15.0.2"}, interval: "200ms", patient: 5})
 	unshare := needs.Command(t, "unshare", "util-linux")
 	needs.Feature(t, "time namespaces", exec.Command(unshare, "--time", "--boottime", "3600", "true").Run())
 	for _, b := range pair {
@@ -149,7 +149,7 @@ func TestAgeIsNotTheWallClocks(t *testing.T) {
 // restart, nor with the old one believed no more.
 func TestReplacedPeerIsNotShownWithTheOldFacts(t *testing.T) {
 	t.Parallel()
-	pair := newPair(t, options{versions: [2]string{"18.3.3", "15.0.2"}, interval: "200ms"})
+	pair := newPair(t, options{versions: [2]string{"18.3.3", "15.0.2"}, interval: "200ms", patient: 5})
 	a, b := pair[0], pair[1]
 	b.swapIdentity()
 	b.file("etc/socketha/serial", "SN-9")
@@ -235,7 +235,7 @@ func (b *box) fingerprint() string {
 func TestSteadyPairWritesNothing(t *testing.T) {
 	t.Parallel()
 	const heartbeats = 1400 // a minute: they are sent 10 to 25 % early
-	pair := newPair(t, options{versions: [2]string{"18.3.3", "18.4.1"}, interval: "50ms"})
+	pair := newPair(t, options{versions: [2]string{"18.3.3", "18.4.1"}, interval: "50ms", patient: 50})
 	for _, b := range pair {
 		b.start()
 	}

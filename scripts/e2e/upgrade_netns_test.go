@@ -31,7 +31,7 @@ type upgrade struct {
 func newUpgrade(t *testing.T) *upgrade {
 	t.Helper()
 	u := &upgrade{pair: newPair(t, options{
-		versions: [2]string{"18.3.3", "18.3.3"}, interval: "200ms",
+		versions: [2]string{"18.3.3", "18.3.3"}, interval: "200ms", patient: 5,
 		more: func(*box) string { return knobs },
 	})}
 	for i, b := range u.pair {

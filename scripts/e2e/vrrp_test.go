@@ -24,6 +24,8 @@ const virtual = "203.0.113.1"
 
 // vrrp is real failover software in both boxes, on a LAN segment of their own.
 type vrrp interface {
+	// source is what the status calls it.
+	source() string
 	// role is the section of the configuration that reads it.
 	role(b *box) string
 	// start runs it; the first box has the higher priority and becomes active.
@@ -42,6 +44,27 @@ func lan(t *testing.T, pair [2]*box) {
 	for _, b := range pair {
 		b.ns.Addr(t, "lan0", "192.0.2."+strconv.Itoa(b.n())+"/24", 0)
 		b.ns.Up(t, "lan0")
+	}
+}
+
+// dropVirtual takes the shared address from a box.
+func (b *box) dropVirtual() {
+	b.t.Helper()
+	all, err := b.ns.Netlink.AddrList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, a := range all {
+		if a.IP.String() != virtual {
+			continue
+		}
+		l, err := b.ns.Netlink.LinkByIndex(a.LinkIndex)
+		if err == nil {
+			err = b.ns.Netlink.AddrDel(l, &a)
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
 	}
 }
 
@@ -135,6 +158,8 @@ vrrp_instance VI_1 {
 }
 `
 
+func (k keepalived) source() string { return "keepalived" }
+
 func (k keepalived) role(b *box) string {
 	return fmt.Sprintf("[role]\nsource = \"auto\"\nvirtual_addresses = [%q]\n\n[role.keepalived]\nfifo = %q\npid_file = %q\n",
 		virtual, b.path("fifo"), b.path("vrrp.pid"))
@@ -183,6 +208,8 @@ const vrrpdConf = `interface lan0
  vrrp 5 ip %s
 `
 
+func (f frr) source() string { return "frr" }
+
 func (f frr) role(b *box) string {
 	return fmt.Sprintf("[role]\nsource = \"auto\"\nvirtual_addresses = [%q]\n\n[role.frr]\nsocket = %q\ninterface = \"lan0\"\nvrid = 5\n",
 		virtual, b.path("frr/vrrpd.vty"))
@@ -193,6 +220,7 @@ func (f frr) start(b *box) {
 	if f.of[b] == nil {
 		f.prepare(b)
 	}
+	b.ns.Up(b.t, "vrrp4-5")
 	f.of[b] = f.daemon(b, "vrrpd")
 }
 
@@ -207,7 +235,6 @@ func (f frr) prepare(b *box) {
 	attrs.HardwareAddr = net.HardwareAddr{0, 0, 0x5e, 0, 1, 5}
 	b.ns.Add(b.t, &netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_BRIDGE})
 	b.ns.Addr(b.t, "vrrp4-5", virtual+"/24", 0)
-	b.ns.Up(b.t, "vrrp4-5")
 
 	b.file("frr/zebra.conf", "")
 	b.file("frr/vrrpd.conf", fmt.Sprintf(vrrpdConf, 200-50*b.n(), virtual))
@@ -239,10 +266,13 @@ func (f frr) daemon(b *box, name string) *process {
 		"--socket", b.path("frr/zserv.api"), "--vty_socket", b.path("frr"), "--vty_port", "0", "--log", "stdout")
 }
 
+// stop sets the interface down too. vrrpd asks zebra for that when it ends, and does not
+// wait: on a busy machine the address sometimes stays, as after kill -9.
 func (f frr) stop(b *box) {
 	b.t.Helper()
 	f.of[b].signal(b.t, unix.SIGTERM)
 	f.of[b].end()
+	b.ns.Down(b.t, "vrrp4-5")
 }
 
 func (f frr) kill(b *box) {
