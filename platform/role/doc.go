@@ -6,7 +6,8 @@
 //	keepalived  the lines keepalived (2.2 or later) writes    its end of the FIFO is open: the
 //	            to its vrrp_notify_fifo                       kernel closes it with the process
 //	frr         "show vrrp json" of FRR's vrrpd, by its vty   it answers, asked every second
-//	            socket or by vtysh                            (vtysh: every 2 s)
+//	            socket or by vtysh                            (vtysh: every 2 s), and at once when
+//	                                                          the addresses tell of a change
 //	hook        a file with one word, or a command            the file is touched within MaxAge;
 //	                                                          the command ends well, every 2 s
 //	vip         the virtual addresses of the interfaces, by   the kernel; netlink messages are a

@@ -32,13 +32,13 @@ func newFRR(cfg FRR) source {
 		return judgeVRRP(routers, cfg.Interface, cfg.VRID)
 	}
 	if cfg.Socket == "" {
-		return &poller{every: askVtyshEvery, close: func() {}, ask: func(ctx context.Context) report {
+		return &poller{every: askVtyshEvery, hints: make(chan struct{}, 1), close: func() {}, ask: func(ctx context.Context) report {
 			out, _, err := runCommand(ctx, cfg.Command, maxAnswer)
 			return judge(out, err)
 		}}
 	}
 	v := &vty{path: cfg.Socket}
-	return &poller{every: askVtyEvery, close: v.close, ask: func(ctx context.Context) report {
+	return &poller{every: askVtyEvery, hints: make(chan struct{}, 1), close: v.close, ask: func(ctx context.Context) report {
 		return judge(v.query(ctx, showVRRP))
 	}}
 }

@@ -21,6 +21,15 @@ type poller struct {
 	every time.Duration
 	ask   func(ctx context.Context) report // ends soon after ctx does
 	close func()                           // after the last question
+	hints chan struct{}                    // capacity 1, or nil: there are none
+}
+
+// hint lets the next question be asked now: something else tells of a change.
+func (p *poller) hint() {
+	select {
+	case p.hints <- struct{}{}:
+	default:
+	}
 }
 
 // failure is the silence of a question that failed.
@@ -50,6 +59,16 @@ func (p *poller) run(ctx context.Context, say func(report)) {
 		default:
 			say(r)
 		}
-		sleep(ctx, p.every)
+		p.wait(ctx)
+	}
+}
+
+func (p *poller) wait(ctx context.Context) {
+	timer := time.NewTimer(p.every)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-p.hints:
 	}
 }

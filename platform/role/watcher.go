@@ -90,7 +90,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case s := <-reports:
-			w.voices[s.index].hear(time.Now(), s.report)
+			w.hear(s)
 		case <-timer.C:
 		}
 		if due := w.settle(time.Now()); due.IsZero() {
@@ -99,6 +99,22 @@ func (w *Watcher) Run(ctx context.Context) error {
 			timer.Reset(time.Until(due))
 		}
 		w.publish(choose(w.voices))
+	}
+}
+
+// hear takes a report. Where the addresses tell of another state those who are asked
+// only now and then are asked at once: a takeover is seen as soon as it is made.
+func (w *Watcher) hear(s said) {
+	v := &w.voices[s.index]
+	before := v.last.ha
+	v.hear(time.Now(), s.report)
+	if v.kind != FromVIP || v.last.ha == before {
+		return
+	}
+	for _, s := range w.sources {
+		if p, ok := s.(*poller); ok {
+			p.hint()
+		}
 	}
 }
 

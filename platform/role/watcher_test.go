@@ -366,6 +366,42 @@ func TestPollerPatience(t *testing.T) {
 	})
 }
 
+// Who is asked only now and then is asked at once when the addresses have changed, and
+// not when they only speak.
+func TestAddressesHintAtATakeover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		p := &poller{
+			every: time.Hour, hints: make(chan struct{}, 1), close: func() {},
+			ask: func(context.Context) report {
+				asked++
+				if asked == 1 {
+					return answer(Standby, "s")
+				}
+				return answer(Active, "a")
+			},
+		}
+		vip := make(script)
+		w := &Watcher{
+			log: slog.New(slog.DiscardHandler), changed: make(chan struct{}, 1),
+			sources: []source{p, vip}, voices: []voice{{kind: FromFRR}, {kind: FromVIP}},
+		}
+		w.state.Store(&State{})
+		start(t, w)
+		for _, step := range []struct {
+			says HA
+			want HA
+			n    int
+		}{{Unknown, Standby, 1}, {Unknown, Standby, 1}, {Active, Active, 2}, {Active, Active, 2}} {
+			vip <- answer(step.says, "v")
+			synctest.Wait()
+			if s := expect(t, w, step.want, "the addresses say "+step.says.String()); s.Source != string(FromFRR) || asked != step.n {
+				t.Errorf("told by %s, asked %d times, want %d", s.Source, asked, step.n)
+			}
+		}
+	})
+}
+
 // fakePlaces is a kernel as the test wants it.
 type fakePlaces struct {
 	mu    sync.Mutex
