@@ -252,11 +252,13 @@ func TestSplitBrainOfAKilledDaemon(t *testing.T) {
 			}
 			mark, killed := s.marks(), time.Now()
 			s.vrrp.kill(s.pair[0])
-			takeover := s.follow[1].await(mark[1], "takeover", func(d status.Document) bool { return d.Self.HAState == "active" }).GeneratedAt
-			t.Logf("takeover %v after kill -9", takeover.Sub(killed).Round(time.Millisecond))
+			s.pair[1].poll("the address on the other Socket", s.pair[1].hasVirtual)
+			takeover := time.Now()
+			told := s.follow[1].await(mark[1], "takeover", func(d status.Document) bool { return d.Self.HAState == "active" }).GeneratedAt
+			t.Logf("takeover %v after kill -9, told %v later", takeover.Sub(killed).Round(time.Millisecond), told.Sub(takeover).Round(time.Millisecond))
 			for i, f := range s.follow {
 				d := f.await(mark[i], "split brain", split)
-				after := d.GeneratedAt.Sub(takeover.Time)
+				after := d.GeneratedAt.Sub(takeover)
 				t.Logf("%s names it %v after the takeover", s.pair[i].serial, after.Round(time.Millisecond))
 				if after > grace+late {
 					t.Errorf("%s names it %v after the takeover, want %v at most", s.pair[i].serial, after, grace+late)

@@ -47,6 +47,21 @@ func lan(t *testing.T, pair [2]*box) {
 	}
 }
 
+// hasVirtual reports whether a box has the shared address on an interface that works.
+func (b *box) hasVirtual() bool {
+	b.t.Helper()
+	all, err := b.ns.Netlink.AddrList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, a := range all {
+		if l, err := b.ns.Netlink.LinkByIndex(a.LinkIndex); err == nil && a.IP.String() == virtual && l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // dropVirtual takes the shared address from a box.
 func (b *box) dropVirtual() {
 	b.t.Helper()
