@@ -36,7 +36,7 @@ func newBox(t *testing.T) *box {
 	data, err := os.ReadFile(busybox)
 	b.do(err)
 	b.do(os.WriteFile(b.path("bin/busybox"), data, 0o755))
-	for _, applet := range strings.Fields("sh grep mkdir chown chmod cat rm cut echo true") {
+	for applet := range strings.FieldsSeq("sh grep mkdir chown chmod cat rm cut echo true") {
 		b.do(os.Symlink("busybox", b.path("bin/"+applet)))
 	}
 	b.do(os.WriteFile(b.path("etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\n"), 0o644))
