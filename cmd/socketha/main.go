@@ -19,6 +19,7 @@ func run() int {
 	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	return int(cli.Main(ctx, cli.Env{
 		Args:          os.Args[1:],
+		Stdin:         os.Stdin,
 		Stdout:        os.Stdout,
 		Stderr:        os.Stderr,
 		Getenv:        os.Getenv,
@@ -26,6 +27,7 @@ func run() int {
 		Dial:          func(socket string) cli.Source { return client.New(socket) },
 		DefaultConfig: config.DefaultFile,
 		Build:         buildInfo(),
+		Meet:          meet,
 		RunAgent:      runAgent,
 	}))
 }

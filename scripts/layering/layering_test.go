@@ -42,6 +42,7 @@ var rules = []rule{
 	{"socketha/agent/report", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker", "socketha/peer/session", "socketha/peer/wire", "socketha/agent/local/...", "socketha/agent/config", "socketha/agent/journal"}, nil, "the upstream renders the document and nothing else"},
 	{"socketha/agent/about", []string{"socketha/...", "html/template", "text/template"}, []string{"socketha/agent/status", "socketha/peer", "socketha/peer/compat"}, "the About page renders the document and nothing else"},
 	{"socketha/agent/web", []string{"socketha/..."}, nil, "the own listener guards a handler and knows nothing of what it shows"},
+	{"socketha/agent/pairing", []string{"socketha/agent/...", "socketha/peer/speaker", "socketha/peer/session", "net/http"}, nil, "pairing meets the peer and keeps nothing: the command shows and pins"},
 	{"socketha/agent/local/...", []string{"socketha/platform/...", "socketha/peer/transport/...", "socketha/peer/speaker"}, nil, "the local API renders the document and nothing else"},
 	{"socketha/agent/metrics", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/..."}, []string{"socketha/agent/status", "socketha/peer", "socketha/peer/compat"}, "metrics render the document and nothing else"},
 	{"socketha/agent/syslog", []string{"socketha/platform/...", "socketha/peer/...", "socketha/agent/...", "net/http"}, []string{"socketha/agent/status", "socketha/agent/alarm", "socketha/peer", "socketha/peer/compat"}, "the syslog is told what became of the document and the alarm"},

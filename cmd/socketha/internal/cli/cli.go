@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"socketha/agent/config"
+	"socketha/agent/pairing"
 )
 
 // Exit is the exit code of the command.
@@ -27,6 +29,7 @@ const (
 // Env is the world around one call of the command.
 type Env struct {
 	Args   []string // without the name of the program
+	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
@@ -36,6 +39,9 @@ type Env struct {
 
 	// Dial returns the agent that listens at a unix socket; it is asked later.
 	Dial func(socket string) Source
+
+	// Meet looks for the peer on the HA link until ctx ends.
+	Meet func(ctx context.Context, cfg pairing.Config) (*Meeting, error)
 
 	// DefaultConfig is the configuration used where none is named.
 	DefaultConfig string
@@ -73,6 +79,10 @@ func Main(ctx context.Context, env Env) Exit {
 		return ExitUsage
 	}
 	cmd, args, err := find(commands(), env.Args)
+	if group := groupOf(commands(), env.Args[0]); err != nil && len(group) > 0 && wantsHelp(env.Args[1:]) {
+		_, err := io.WriteString(env.Stdout, overviewOf(group))
+		return exitOf(err)
+	}
 	if err != nil {
 		return complain(env, nil, err)
 	}
@@ -110,6 +120,11 @@ func complain(env Env, cmd *command, err error) Exit {
 	}
 	fmt.Fprintf(env.Stderr, "More: %s --help\n", name)
 	return ExitUsage
+}
+
+// wantsHelp reports whether args ask for help and nothing else.
+func wantsHelp(args []string) bool {
+	return len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[0])
 }
 
 func exitOf(err error) Exit {

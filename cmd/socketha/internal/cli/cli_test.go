@@ -191,10 +191,10 @@ func TestUnknownCommands(t *testing.T) {
 	for line, want := range map[string]string{
 		"sattus":          `unknown command "sattus", did you mean "status"?`,
 		"idenity show":    `unknown command "idenity", did you mean "identity"?`,
-		"identity":        "identity what? One of: init, show, trust",
-		"identity -h":     "identity what? One of: init, show, trust",
+		"identity":        "identity what? One of: init, show, trust, pair",
+		"identity -x":     "identity what? One of: init, show, trust, pair",
 		"identity sow":    `unknown command "identity sow", did you mean "identity show"?`,
-		"identity frobz":  `unknown command "identity frobz", known are: init, show, trust`,
+		"identity frobz":  `unknown command "identity frobz", known are: init, show, trust, pair`,
 		"frobnicate":      `unknown command "frobnicate"; "socketha help" lists them`,
 		"config chekc -x": `unknown command "config chekc", did you mean "config check"?`,
 		"\x1b[2J":         `unknown command "\x1b[2J"; "socketha help" lists them`,

@@ -236,6 +236,33 @@ func machineCommands() []command {
 			run: runIdentityTrust,
 		},
 		{
+			name: "identity pair", summary: "trust the Socket at the other end of the HA cable",
+			long: `Run it on both Sockets. It waits until the other one is heard on the HA link and
+				shows both: S/N, model and key fingerprint. Compare them with what the other Socket
+				shows, and confirm. Only then is its key pinned, and an agent that waits for its
+				first pin takes it up at once. Until then nothing that comes over the cable is
+				trusted.
+
+				It refuses where more than one other Socket is on the link. A fleet is better off
+				with provisioned pins (identity trust) or an authority.`,
+			flags: []flagSpec{
+				configFlag(),
+				{names: []string{"wait"}, value: "TIME", def: defaultWait, usage: "how long to wait for the other Socket, 1s to 1h"},
+				{names: []string{"yes"}, value: "FINGERPRINT", usage: "confirm this key beforehand, for scripts: any other is refused"},
+				{names: []string{"replace"}, usage: "forget every other pin, after a Socket was exchanged; stop the agent before"},
+			},
+			examples: []example{
+				{"socketha identity pair", "on both Sockets, then compare"},
+				{"socketha identity pair --yes sha256:3f5c...", "in a script"},
+			},
+			exits: []exitDoc{
+				{ExitOK, "the other Socket is trusted"},
+				{ExitError, "no peer, several, or not confirmed: nothing was pinned"},
+				{ExitUsage, "called in a wrong way"},
+			},
+			run: runIdentityPair,
+		},
+		{
 			name: "config check", summary: "check a configuration",
 			long: `Reads the file as the agent would and says everything that is wrong with it, as
 				file:line:column, key, value and what is accepted.`,
