@@ -215,6 +215,12 @@ func (s *site) check(t *testing.T, docs [2]status.Document, source string, lists
 		if diff := cmp.Diff(lost, ids(all[0])); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", s.pair[i].serial, diff)
 		}
+		var printed status.Impact
+		if err := json.Unmarshal([]byte(s.pair[i].socketha("impact", "-o", "json")), &printed); err != nil {
+			t.Errorf("socketha impact: %v", err)
+		} else if diff := cmp.Diff(lost, ids(lists(&printed)[0])); diff != "" {
+			t.Errorf("%s: socketha impact (-want +got):\n%s", s.pair[i].serial, diff)
+		}
 		if len(all[1]) != 0 || len(all[2]) != 0 {
 			t.Errorf("%s: also %v and %v", s.pair[i].serial, ids(all[1]), ids(all[2]))
 		}
