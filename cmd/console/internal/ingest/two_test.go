@@ -102,7 +102,11 @@ func TestEventsAcross(t *testing.T) {
 			})
 		}
 	})
-	if e := <-events; e.Tenant != "acme" || e.Kind == "" {
+	e := <-events
+	for e.Kind == store.Resync {
+		e = <-events
+	}
+	if e.Tenant != "acme" || e.Kind == "" {
 		t.Errorf("event %+v", e)
 	}
 	stop()

@@ -64,18 +64,11 @@ func (*postgresEngine) retry(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
 }
 
-// listen hands on what any process tells. After every break it says so: what was
-// told meanwhile is lost.
+// listen hands on what any process tells. Whenever it begins to it says so: what
+// was told before is lost.
 func (*postgresEngine) listen(ctx context.Context, cfg *Config, heard func(string), lost func()) {
-	for first := true; ctx.Err() == nil; first = false {
-		if !first {
-			lost()
-		}
-		err := listenOnce(ctx, cfg.DSN, heard, func() {
-			if !first {
-				lost()
-			}
-		})
+	for ctx.Err() == nil {
+		err := listenOnce(ctx, cfg.DSN, heard, lost)
 		if ctx.Err() != nil {
 			return
 		}

@@ -19,6 +19,16 @@ func TestReconnect(t *testing.T) {
 	defer func() { _ = admin.Close() }()
 	events, cancel := s.Subscribe("acme")
 	defer cancel()
+	for e := (store.Event{}); e.Kind != store.SiteChanged; { // it listens
+		must(t, s.Update(t.Context(), "acme", "one", "", func(tx *store.SiteTx) error { return tx.PutSite(&store.Site{State: "ready"}) }))
+		select {
+		case e = <-events:
+		default:
+		}
+	}
+	for len(events) > 0 {
+		<-events
+	}
 	const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
 	_, err = admin.ExecContext(t.Context(), cut)
 	must(t, err)
