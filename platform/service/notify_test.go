@@ -49,10 +49,16 @@ func (m *manager) notifier() *Notifier {
 	return n
 }
 
-// hear returns the next datagram; it waits as long as the test may run.
+// patience ends a test that waits for a datagram that does not come.
+const patience = 30 * time.Second
+
+// hear returns the next datagram.
 func (m *manager) hear() string {
 	m.t.Helper()
 	b := make([]byte, 4096)
+	if err := m.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		m.t.Fatal(err)
+	}
 	n, err := m.conn.Read(b)
 	if err != nil {
 		m.t.Fatal(err)
