@@ -78,6 +78,9 @@ func Main(ctx context.Context, env Env) Exit {
 		fmt.Fprint(env.Stderr, overview(commands()))
 		return ExitUsage
 	}
+	if env.Args[0] == completeCommand {
+		return answerCompletion(env.Stdout, env.Args[1:])
+	}
 	cmd, args, err := find(commands(), env.Args)
 	if group := groupOf(commands(), env.Args[0]); err != nil && len(group) > 0 && wantsHelp(env.Args[1:]) {
 		_, err := io.WriteString(env.Stdout, overviewOf(group))

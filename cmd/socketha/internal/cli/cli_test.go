@@ -93,6 +93,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		}
 		for _, e := range cmd.examples {
 			line, _, _ := strings.Cut(e.command, " >")
+			line = strings.TrimSuffix(strings.TrimPrefix(line, "source <("), ")")
 			words := strings.Fields(line)
 			found, args, err := find(commands(), words[1:])
 			if err != nil || found.name != cmd.name {

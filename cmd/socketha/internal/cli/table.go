@@ -300,6 +300,18 @@ func machineCommands() []command {
 			run: runVersion,
 		},
 		{
+			name: "completion", summary: "print the completion script of a shell",
+			long: `Commands, flags and their values are completed as this very program knows them; so
+				the script need not be printed again after an upgrade.`,
+			args: []string{"bash|zsh|fish"}, least: 1,
+			examples: []example{
+				{"source <(socketha completion bash)", "in ~/.bashrc"},
+				{"source <(socketha completion zsh)", "in ~/.zshrc, after compinit"},
+				{"socketha completion fish >~/.config/fish/completions/socketha.fish", "once"},
+			},
+			run: runCompletion,
+		},
+		{
 			name: "help", summary: "explain a command",
 			args: []string{"COMMAND"}, more: true,
 			examples: []example{
