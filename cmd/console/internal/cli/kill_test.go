@@ -125,6 +125,7 @@ func load(t *testing.T, ca *fleet.CA, c *console, told *acks, epoch uint64, enou
 		}
 	}
 	sockets.Wait()
+	_ = c.cmd.Process.Kill() // if it was not, something else has failed
 	_ = c.cmd.Wait()
 }
 
