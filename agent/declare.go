@@ -119,8 +119,21 @@ func (o *observer) declarations(now status.Instant, snapshot *speaker.Snapshot, 
 	return alarm.Declarations{
 		Self:     o.life.declaration(s.Upgrade, now),
 		Peer:     peerDeclaration(&snapshot.Heartbeat, fresh),
-		Failover: o.life.declaration(s.Failover, now),
+		Failover: o.life.failover(s.Failover, now, &snapshot.Heartbeat, fresh),
 	}
+}
+
+// failover is a manual failover declared on either Socket.
+func (l *life) failover(own journal.Declaration, now status.Instant, hb *peer.Heartbeat, fresh bool) alarm.Declaration {
+	d := l.declaration(own, now)
+	switch {
+	case d.State == alarm.Declared:
+	case fresh && hb.Flags.Has(peer.FlagFailover):
+		return alarm.Declaration{State: alarm.Declared}
+	case !fresh && d.State == alarm.Undeclared:
+		return alarm.Declaration{} // the peer may have declared one: what was known still holds
+	}
+	return d
 }
 
 func (l *life) declaration(d journal.Declaration, now status.Instant) alarm.Declaration {

@@ -136,12 +136,12 @@ func (o *observer) evaluate() time.Duration {
 	declared := o.declarations(in.Now, snapshot, in.Peer.Fresh)
 	holds := o.life.cycle.Holds(alarm.Instant(in.Now), declared)
 	in.FailoverDeclared = holds.Failover.Declared && !holds.Failover.Over
-	own := o.life.journal.State().Upgrade
-	in.Self.Upgrade, in.Peer.Upgrade = upgrade(holds.Self, own.Target), upgrade(holds.Peer, "")
+	own := o.life.journal.State()
+	in.Self.Upgrade, in.Peer.Upgrade = upgrade(holds.Self, own.Upgrade.Target), upgrade(holds.Peer, "")
 	ev, out := o.judge(in, declared)
 
 	before := o.current.Swap(ev)
-	o.tell(&in, ev, facts, upgradeResult(own.Phase))
+	o.tell(&in, ev, facts, upgradeResult(own.Upgrade.Phase), own.Failover.Phase == journal.Declared && in.FailoverDeclared)
 	if before == nil || before.Meaning() != ev.Meaning() {
 		o.notice.Announce()
 		o.logVerdict(before, ev)
@@ -193,8 +193,9 @@ func (o *observer) quietOver(in *status.Input) status.Instant {
 	return o.life.quiet
 }
 
-// tell gives the speaker what this Socket says of itself.
-func (o *observer) tell(in *status.Input, ev *status.Evaluation, facts *appliance.Facts, result peer.UpgradeResult) {
+// tell gives the speaker what this Socket says of itself; of declarations its own
+// only, or the two would go on repeating each other's.
+func (o *observer) tell(in *status.Input, ev *status.Evaluation, facts *appliance.Facts, result peer.UpgradeResult, failover bool) {
 	serial := facts.Serial
 	if serial == "" {
 		serial = o.fixed.serial
@@ -208,6 +209,7 @@ func (o *observer) tell(in *status.Input, ev *status.Evaluation, facts *applianc
 		Compatibility: ev.Compatibility(),
 		Inputs:        inputsDigest(in.Self, in.Upstream.State, in.Peer),
 		Upgrading:     in.Self.Upgrade.Declared,
+		Failover:      failover,
 		UpgradeResult: result,
 		Facts: peer.Facts{
 			Serial:       serial,

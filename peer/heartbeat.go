@@ -71,12 +71,14 @@ type Flags uint8
 
 // Flag bits. Poll asks for an answer at once and Final is that answer
 // (RFC 5880 section 6.5); PlannedStop says that the silence to come is wanted;
-// Upgrading says that the sender declared a firmware upgrade.
+// Upgrading says that the sender declared a firmware upgrade, and Failover that
+// a manual failover was declared there and is still held.
 const (
 	FlagPoll Flags = 1 << iota
 	FlagFinal
 	FlagPlannedStop
 	FlagUpgrading
+	FlagFailover
 )
 
 // Has reports whether every bit of f is set.

@@ -20,6 +20,7 @@ type Local struct {
 	Compatibility peer.Compatibility
 	Inputs        peer.Digest // of what the verdict was made from
 	Upgrading     bool
+	Failover      bool               // a manual failover is declared
 	UpgradeResult peer.UpgradeResult // how the last one ended; stands until the next is declared
 
 	Facts        peer.Facts        // zero: not known yet, so none are sent
@@ -107,6 +108,9 @@ func (l *local) fill(hb *peer.Heartbeat) {
 	hb.Facts, hb.Capabilities, hb.Inputs = l.facts, l.capabilities, l.Inputs
 	if l.Upgrading {
 		hb.Flags |= peer.FlagUpgrading
+	}
+	if l.Failover {
+		hb.Flags |= peer.FlagFailover
 	}
 }
 

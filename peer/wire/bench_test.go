@@ -112,17 +112,17 @@ func TestHeartbeatCosts(t *testing.T) {
 		t.Errorf("a heartbeat with version %s takes %d bytes, want 72", hb.Version, len(msg))
 	}
 	hb.UpgradeResult = peer.UpgradeResultSkipped
-	hb.Flags = peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading
+	hb.Flags = peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading | peer.FlagFailover
 	hb.Timers = peer.Timers{DesiredTx: peer.MaxInterval, RequiredRx: peer.MaxInterval, DetectMult: peer.MaxDetectMult}
 	if n := len(mustAppend(t, heartbeatMessage(hb))); n > 88 {
 		t.Errorf("a heartbeat with everything at its largest and version %s takes %d bytes, want at most 88", hb.Version, n)
 	}
 	hb.Version = strings.Repeat("9", 1000)
-	if n := len(mustAppend(t, heartbeatMessage(hb))); n != 131 {
-		t.Errorf("the largest heartbeat takes %d bytes, the documentation says 131", n)
+	if n := len(mustAppend(t, heartbeatMessage(hb))); n != 132 {
+		t.Errorf("the largest heartbeat takes %d bytes, the documentation says 132", n)
 	}
 	hb.Protocol = peer.ProtocolRange{Min: 200, Max: 255}
-	if n := len(mustAppend(t, heartbeatMessage(hb))); n != 133 {
-		t.Errorf("the largest heartbeat takes %d bytes, the documentation says 133", n)
+	if n := len(mustAppend(t, heartbeatMessage(hb))); n != 134 {
+		t.Errorf("the largest heartbeat takes %d bytes, the documentation says 134", n)
 	}
 }

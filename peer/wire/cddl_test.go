@@ -111,7 +111,7 @@ func TestCDDLHasEveryValue(t *testing.T) {
 		},
 		"flag": {
 			"poll: " + bit(peer.FlagPoll), "final: " + bit(peer.FlagFinal),
-			"planned-stop: " + bit(peer.FlagPlannedStop), "upgrading: " + bit(peer.FlagUpgrading),
+			"planned-stop: " + bit(peer.FlagPlannedStop), "upgrading: " + bit(peer.FlagUpgrading), "failover: " + bit(peer.FlagFailover),
 		},
 		"role": {fmt.Sprint("primary: ", uint8(peer.RolePrimary)), fmt.Sprint("secondary: ", uint8(peer.RoleSecondary))},
 		"ha-state": {

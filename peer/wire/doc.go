@@ -29,7 +29,7 @@
 //	  11 readiness          1 not ready, 2 ready
 //	  12 compatibility      1 compatible, 2 incompatible
 //	  13 digests            24 bytes: facts, capabilities, inputs
-//	  14 flags              1 poll, 2 final, 4 planned stop, 8 upgrading;
+//	  14 flags              1 poll, 2 final, 4 planned stop, 8 upgrading, 16 failover;
 //	                        not there if none is set and nothing follows
 //	  15 upgrade result     of the last one declared: 1 ok, 2 failed, 3 skipped;
 //	                        not there if there is none

@@ -97,7 +97,7 @@ func checkMessage(t *testing.T, m wire.Message) {
 func checkHeartbeat(t *testing.T, hb *peer.Heartbeat) {
 	t.Helper()
 	switch timers := hb.Timers; {
-	case hb.MyDiscriminator == 0, hb.State > peer.StateUp, len(hb.Version) > peer.MaxVersion+1, hb.Flags > 15:
+	case hb.MyDiscriminator == 0, hb.State > peer.StateUp, len(hb.Version) > peer.MaxVersion+1, hb.Flags > 31:
 	case min(timers.DesiredTx, timers.RequiredRx) < peer.MinInterval:
 	case max(timers.DesiredTx, timers.RequiredRx) > peer.MaxInterval:
 	case timers.DetectMult < peer.MinDetectMult, timers.DetectMult > peer.MaxDetectMult:

@@ -122,7 +122,7 @@ func foreignGoldens() []golden {
 	newer.Protocol, newer.Role, newer.Flags = peer.ProtocolRange{Min: 1, Max: 3}, peer.RoleUnknown, peer.FlagPoll
 	elements := elementsOf(steady())
 	elements[8] = 77 // a role of the future, as are all flags but one and the result of an upgrade
-	elements = append(elements, uint64(1|1<<4|1<<40), 4, "more", []any{1, nil}, map[int]any{1: 2.5})
+	elements = append(elements, uint64(1|1<<5|1<<40), 4, "more", []any{1, nil}, map[int]any{1: 2.5})
 	return []golden{
 		{
 			name:    "newer-peer",

@@ -15,13 +15,14 @@ const (
 	heartbeatElements = 14 // that are always there; those after them are left out from the end if they say nothing
 	digestSize        = len(peer.Digest{})
 	digestsSize       = 3 * digestSize
-	knownFlags        = peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading
+	knownFlags        = peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading |
+		peer.FlagFailover
 )
 
 // AppendHeartbeat appends hb to dst. With room in dst it allocates nothing: a
 // heartbeat takes 72 bytes with the version 25.0.22707, intervals from 256 ms
 // and all 32-bit numbers at their full size, one more with any flag, two more
-// with the result of an upgrade, and at most 133 in all (131 at protocol
+// with the result of an upgrade, and at most 134 in all (132 at protocol
 // versions below 24).
 //
 // Intervals are rounded up to whole milliseconds. A version longer than 64

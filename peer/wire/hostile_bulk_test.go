@@ -176,7 +176,7 @@ func TestWhatAPeerWouldRefuseIsNotSent(t *testing.T) {
 	for what, m := range map[string]wire.Message{
 		"discriminator 0":    beat(func(hb *peer.Heartbeat) { hb.MyDiscriminator = 0 }),
 		"state":              beat(func(hb *peer.Heartbeat) { hb.State = peer.StateUp + 1 }),
-		"flags":              beat(func(hb *peer.Heartbeat) { hb.Flags = peer.FlagUpgrading << 1 }),
+		"flags":              beat(func(hb *peer.Heartbeat) { hb.Flags = peer.FlagFailover << 1 }),
 		"role":               beat(func(hb *peer.Heartbeat) { hb.Role = peer.RoleSecondary + 1 }),
 		"HA state":           beat(func(hb *peer.Heartbeat) { hb.HAState = peer.HAStandby + 1 }),
 		"upstream":           beat(func(hb *peer.Heartbeat) { hb.Upstream = peer.UpstreamDisconnected + 1 }),

@@ -53,7 +53,7 @@ func heartbeats() *rapid.Generator[*peer.Heartbeat] {
 				DetectMult: rapid.Uint8Range(2, 50).Draw(t, "mult"),
 			},
 			State:         peer.SessionState(rapid.Uint8Range(0, 3).Draw(t, "state")),
-			Flags:         peer.Flags(rapid.Uint8Range(0, 15).Draw(t, "flags")),
+			Flags:         peer.Flags(rapid.Uint8Range(0, 31).Draw(t, "flags")),
 			Version:       version.Draw(t, "version"),
 			Role:          peer.Role(rapid.Uint8Range(0, 2).Draw(t, "role")),
 			HAState:       peer.HAState(rapid.Uint8Range(0, 2).Draw(t, "ha")),
@@ -254,7 +254,7 @@ func TestEnumerationsOfTheFuture(t *testing.T) {
 	}
 	flags := append(elementsOf(steady()), uint64(math.MaxUint64))
 	m, err := wire.Unmarshal(mustEncode(t, map[int]any{0: []int{1, 1}, 1: flags}))
-	all := peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading
+	all := peer.FlagPoll | peer.FlagFinal | peer.FlagPlannedStop | peer.FlagUpgrading | peer.FlagFailover
 	if err != nil || m.Heartbeat.Flags != all {
 		t.Errorf("all flags and more: %+v, %v", m.Heartbeat, err)
 	}

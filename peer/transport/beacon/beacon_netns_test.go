@@ -44,7 +44,7 @@ func mustFind(t testing.TB, a *Beacon, fingerprint byte, addr netip.Addr) {
 // before the beacons and the other after. Nothing is left behind.
 func TestNetnsFind(t *testing.T) {
 	here, there, a, b := pairOn(t)
-	addrHere, addrThere := linkLocalOf(t, here), linkLocalOf(t, there)
+	addrHere, addrThere := usableLinkLocalOf(t, here), usableLinkLocalOf(t, there)
 	acceptor := func(ns *nstest.NS, addr netip.Addr) {
 		if err := ns.Do(func() error {
 			c, err := sock.Listen(t.Context(), iface, netip.AddrPortFrom(addr, Port))

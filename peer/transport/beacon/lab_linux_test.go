@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -74,6 +75,24 @@ func linkLocalOf(t testing.TB, ns *nstest.NS) netip.Addr {
 	}
 	t.Fatalf("no link-local address in %v", list)
 	return netip.Addr{}
+}
+
+// usableLinkLocalOf waits until that address may be used: even without duplicate
+// address detection it is tentative for a moment.
+func usableLinkLocalOf(t testing.TB, ns *nstest.NS) netip.Addr {
+	t.Helper()
+	link := ns.Link(t, iface)
+	for t.Context().Err() == nil {
+		list, err := ns.Netlink.AddrList(link, netlink.FAMILY_V6)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) > 0 && list[0].Flags&unix.IFA_F_TENTATIVE == 0 {
+			break
+		}
+		runtime.Gosched()
+	}
+	return linkLocalOf(t, ns)
 }
 
 // newKernelNode makes a Beacon in a namespace.
