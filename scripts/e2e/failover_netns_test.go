@@ -293,9 +293,7 @@ func TestDeclaredFailoverIsNoSplitBrain(t *testing.T) {
 		more:     func(*box) string { return "\n[alarm]\nfailover_hold = \"" + hold.String() + "\"\n" },
 	}, keepalived{of: map[*box]*process{}})
 	mark, declared := s.marks(), time.Now()
-	for _, b := range s.pair {
-		b.socketha("failover", "begin")
-	}
+	s.pair[0].socketha("failover", "begin") // the other one learns it by the heartbeat
 	s.vrrp.kill(s.pair[0])
 	for i, f := range s.follow {
 		d := f.await(mark[i], "both active, as declared", func(d status.Document) bool {
