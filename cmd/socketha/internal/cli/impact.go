@@ -97,9 +97,17 @@ func impactVerdict(d *status.Document) (tone, string) {
 	return good, "A FAILOVER WOULD STOP NO FEATURE"
 }
 
+// featureTable lists features. An id is there to be copied: it has all the room
+// it needs, up to a half.
 func featureTable(list []status.ImpactEntry, mark tone, s style) string {
-	t := columnTable{style: s, indent: 2, widths: []int{1, s.columns - 48, 8, 10, 0}}
-	t.row(entry{}, entry{"Feature", faint}, entry{"Since", faint}, entry{"Source", faint}, entry{"ID", faint})
+	const fixed = 2 + 3 + 10 + 5 + 2 // indent, mark, since, source, gap before the id
+	half := (s.columns - fixed) / 2
+	id := min(24, half) // so that the lists are mostly aligned
+	for _, e := range list {
+		id = min(max(id, runes(cell(e.ID))), half)
+	}
+	t := columnTable{style: s, indent: 2, widths: []int{1, s.columns - fixed - id, 8, 3, 0}}
+	t.row(entry{}, entry{"Feature", faint}, entry{"Since", faint}, entry{"Src", faint}, entry{"ID", faint})
 	for _, e := range list {
 		name, since := text(e.Name), text(e.Since)
 		if name == "" {
@@ -108,9 +116,17 @@ func featureTable(list []status.ImpactEntry, mark tone, s style) string {
 		if since == "" {
 			since = s.dash()
 		}
-		t.row(entry{s.symbol(mark), mark}, entry{text: name}, entry{text: since}, entry{text: e.Source}, entry{e.ID, faint})
+		t.row(entry{s.symbol(mark), mark}, entry{text: name}, entry{text: since}, entry{letter(e.Source), faint}, entry{e.ID, faint})
 	}
 	return t.b.String()
+}
+
+// letter stands for a source, as the legend says.
+func letter(source string) string {
+	for _, r := range source {
+		return string(r)
+	}
+	return ""
 }
 
 // writeSources explains the sources that occur.
@@ -121,9 +137,9 @@ func writeSources(b *strings.Builder, s style, occur []string) {
 			continue
 		}
 		if first {
-			b.WriteString("\nSources\n")
+			b.WriteString("\nSources (Src)\n")
 			first = false
 		}
-		writeTone(b, s, faint, "  ", source.word+": "+source.means)
+		writeLead(b, s, faint, "  "+letter(source.word)+"  ", source.word+": "+source.means)
 	}
 }

@@ -46,7 +46,7 @@ func fill(s string, width int) string {
 }
 
 // wrap breaks text at spaces into lines of at most width; a longer word is
-// broken where it has to be. Never empty.
+// broken behind its last "-" or "/" that fits, else where it has to be. Never empty.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
@@ -61,14 +61,26 @@ func wrap(text string, width int) []string {
 		line += word
 		for runes(line) > width {
 			r := []rune(line)
-			lines = append(lines, string(r[:width]))
-			line = string(r[width:])
+			n := breakAt(r[:width])
+			lines = append(lines, string(r[:n]))
+			line = string(r[n:])
 		}
 	}
 	if line != "" || len(lines) == 0 {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// breakAt returns how much of a part of a word to keep in its line: not less than
+// half of it.
+func breakAt(part []rune) int {
+	for n := len(part); n > len(part)/2; n-- {
+		if part[n-1] == '-' || part[n-1] == '/' {
+			return n
+		}
+	}
+	return len(part)
 }
 
 // writeWrapped writes text wrapped to width, behind first; further lines are
