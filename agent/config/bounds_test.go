@@ -41,6 +41,8 @@ func TestBounds(t *testing.T) {
 		},
 		{"syslog", "address", []string{`"unix:/dev/log"`, `"udp:loghost:514"`, `"udp:[2001:db8::1]:65535"`}, []string{`""`, `"/dev/log"`, `"unix:log"`, `"udp:loghost"`, `"udp::514"`, `"udp:h:0"`, `"udp:h:70000"`, `"tcp:h:514"`}},
 		{"syslog", "enterprise", []string{"1", "4294967295"}, []string{"0", "4294967296", "-1"}},
+		{"web", "address", []string{`"127.0.0.1:8480"`, `"[::1]:65535"`}, []string{`""`, `":8480"`, `"127.0.0.1"`, `"127.0.0.1:0"`, `"127.0.0.1:65536"`, `"localhost:80"`, `"192.0.2.1:80"`, `"0.0.0.0:80"`, `8480`}},
+		{"web", "address = \"127.0.0.1:1\"\nhosts", []string{`["a"]`, hosts(maxHosts), `["` + x(253) + `"]`}, []string{`[]`, `["a", "A"]`, `["a:80"]`, `["*"]`, `[""]`, `["ä"]`, `[1]`, `"a"`, `["` + x(254) + `"]`, hosts(maxHosts + 1)}},
 		{"pair", "models", []string{`["a", "b"]`}, []string{`[]`, `["a"]`, `["a", "a"]`, `["a", ""]`, `["a", " b"]`, `["a", "\u202e"]`, `"a"`}},
 		{"role", "source", []string{`"none"`, "\"hook\"\nhook.file = \"/f\"", "\"auto\"\nfrr.command = [\"/f\"]"}, []string{`"hook"`, `"auto"`, `"vip"`, `"vrrp"`, "\"frr\"\nhook.file = \"/f\""}},
 	} {
@@ -70,6 +72,15 @@ func addresses(n int) string {
 	items := make([]string, n)
 	for i := range items {
 		items[i] = fmt.Sprintf("%q", fmt.Sprintf("192.0.2.%d", i+1))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+// hosts is a list of n hosts.
+func hosts(n int) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = fmt.Sprintf(`"h%d.example"`, i)
 	}
 	return "[" + strings.Join(items, ", ") + "]"
 }

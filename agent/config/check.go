@@ -41,6 +41,7 @@ func (r *reader) read(data []byte) {
 	r.checkTrust()
 	r.checkRole()
 	r.checkUpstream()
+	r.checkWeb()
 }
 
 func (r *reader) add(at Position, key, value, what string) {

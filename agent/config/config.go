@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"socketha/agent/alarm"
+	"socketha/agent/web"
 	"socketha/peer"
 	"socketha/platform/plainfile"
 )
@@ -36,6 +37,7 @@ type Config struct {
 	Role      Role
 	Alarm     alarm.Config
 	Local     Local
+	Web       web.Config // what of it stands together was checked, but no file
 	Upstream  Upstream
 	Syslog    Syslog
 	Log       Log

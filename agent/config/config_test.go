@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"socketha/agent/alarm"
+	"socketha/agent/web"
 	"socketha/peer"
 )
 
@@ -141,6 +142,12 @@ failover_hold = "168h"
 [local]
 socket = "/tmp/../s"
 admin_group = "wheel"
+[web]
+address = "192.0.2.1:8480"
+hosts = ["router.example", "Router2.example"]
+certificate = "/wc"
+key = "/wk"
+passwords_file = "/wp"
 [upstream]
 url = "https://ha.example.com/r"
 ca = "/uca"
@@ -181,7 +188,11 @@ format = "json"
 			UpgradeHold: 5 * time.Second, FailoverHold: 168 * time.Hour,
 			FlapChanges: alarm.DefaultConfig().FlapChanges, FlapWithin: alarm.DefaultConfig().FlapWithin,
 		},
-		Local:    Local{Socket: "/s", AdminGroup: "wheel"},
+		Local: Local{Socket: "/s", AdminGroup: "wheel"},
+		Web: web.Config{
+			Address: "192.0.2.1:8480", Hosts: []string{"router.example", "Router2.example"},
+			Certificate: "/wc", Key: "/wk", Passwords: "/wp",
+		},
 		Upstream: Upstream{URL: "https://ha.example.com/r", CA: "/uca", Certificate: "/uc", Key: "/uk", Cadence: 30 * time.Second},
 		Syslog:   Syslog{Address: "udp:192.0.2.7:514", Enterprise: 9},
 		Log:      Log{Level: slog.LevelDebug, Format: LogJSON},

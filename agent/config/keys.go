@@ -31,7 +31,7 @@ type key struct {
 var errType = errors.New("the wrong type of value")
 
 // keys lists every key, in the order config show and the sample have them.
-var keys = slices.Concat(siteKeys, roleKeys, alarmKeys, localKeys)
+var keys = slices.Concat(siteKeys, roleKeys, alarmKeys, localKeys, webKeys, awayKeys)
 
 // siteKeys are the rows of the link, the pair and this Socket.
 var siteKeys = []key{
@@ -158,6 +158,10 @@ var localKeys = []key{
 		set: text(func(c *Config, s string) error { return setGroup(&c.Local.AdminGroup, s) }),
 		get: func(c *Config) string { return quoted(c.Local.AdminGroup) },
 	},
+}
+
+// awayKeys are the rows of what is told to others.
+var awayKeys = []key{
 	{
 		name: "upstream.url", doc: "where reports go, such as \"https://ha.example.com/v1/reports\"",
 		accepts: "an https URL in quotes, without user, query and fragment", unset: "no cloud: nothing is reported",

@@ -22,6 +22,27 @@ type Config struct {
 	Certificate, Key, Passwords string
 }
 
+// maxHost is the length of a host name (RFC 1035 section 2.3.4), in bytes.
+const maxHost = 253
+
+// ParseAddress reads what [Config.Address] takes.
+func ParseAddress(s string) (netip.AddrPort, error) {
+	at, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return at, errors.New("not an IP address and a port")
+	}
+	return at, nil
+}
+
+// CheckHost returns what is wrong with one of [Config.Hosts].
+func CheckHost(h string) error {
+	bad := func(r rune) bool { return r <= ' ' || r > '~' }
+	if h == "" || len(h) > maxHost || strings.ContainsAny(h, "/*@") || strings.ContainsFunc(h, bad) || bareHost(h) != strings.ToLower(h) {
+		return errors.New("not a plain name or address, without port and without *")
+	}
+	return nil
+}
+
 // Check returns what is wrong with the configuration, without looking at any file.
 func (c *Config) Check() error {
 	if c.Address == "" {
@@ -30,16 +51,16 @@ func (c *Config) Check() error {
 		}
 		return nil
 	}
-	at, err := netip.ParseAddrPort(c.Address)
+	at, err := ParseAddress(c.Address)
 	if err != nil {
-		return fmt.Errorf("address %q: want an IP address and a port, such as 127.0.0.1:8480 or [::1]:8480", c.Address)
+		return fmt.Errorf("address %q: %w, such as 127.0.0.1:8480 or [::1]:8480", c.Address, err)
 	}
 	if (c.Certificate == "") != (c.Key == "") {
 		return errors.New("certificate and key belong together: one of them is missing")
 	}
 	for _, h := range c.Hosts {
-		if h == "" || strings.ContainsAny(h, "/ *@") || bareHost(h) != strings.ToLower(h) {
-			return fmt.Errorf("host %q: want a plain name or address, without port and without *", h)
+		if err := CheckHost(h); err != nil {
+			return fmt.Errorf("host %q: %w", h, err)
 		}
 	}
 	if at.Addr().Unmap().IsLoopback() {
@@ -47,11 +68,11 @@ func (c *Config) Check() error {
 	}
 	switch {
 	case c.Certificate == "":
-		return fmt.Errorf("address %s is not a loopback one: it needs TLS (certificate and key)", c.Address)
+		return errors.New("not a loopback address: it needs TLS (certificate and key) beside it")
 	case c.Passwords == "":
-		return fmt.Errorf("address %s is not a loopback one: it needs a password file", c.Address)
+		return errors.New("not a loopback address: it needs a password file beside it")
 	case at.Addr().IsUnspecified() && len(c.Hosts) == 0:
-		return fmt.Errorf("address %s stands for every address: it needs the hosts that browsers will ask for", c.Address)
+		return errors.New("stands for every address: it needs the hosts that browsers will ask for beside it")
 	}
 	return nil
 }
