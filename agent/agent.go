@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +27,7 @@ import (
 	"socketha/platform/link"
 	"socketha/platform/plainfile"
 	"socketha/platform/role"
+	"socketha/platform/service"
 	"socketha/platform/unixsock"
 )
 
@@ -50,6 +53,13 @@ type Agent struct {
 	syslog    *syslog.Writer // nil: none is configured
 	observer  *observer
 	server    *local.Server
+
+	keeper   *service.Keeper // nil: nobody is to be told
+	reloader *service.Reloader
+
+	trusting  atomic.Pointer[config.Identity] // whom to believe, as configured now
+	reloading sync.Mutex                      // guards current
+	current   *config.Config                  // as last taken over
 }
 
 // A task runs until ctx is cancelled, and then returns nil.
@@ -62,7 +72,8 @@ type task struct {
 // on one Socket the second fails here; Run gives it back. Errors say what the
 // administrator has to do.
 func New(cfg *config.Config, build Build, log *slog.Logger) (*Agent, error) {
-	a := &Agent{cfg: cfg, build: build, log: log}
+	a := &Agent{cfg: cfg, build: build, log: log, current: cfg}
+	a.trusting.Store(&cfg.Identity)
 	var err error
 	if a.identity, err = transport.LoadIdentity(cfg.Identity.Key, cfg.Identity.Certificate); err != nil {
 		return nil, fmt.Errorf("this Socket has no identity (make one with \"socketha identity init\"): %w", err)
@@ -80,6 +91,7 @@ func New(cfg *config.Config, build Build, log *slog.Logger) (*Agent, error) {
 		log:     log,
 		links:   make(chan link.State, 1),
 		changed: make(chan struct{}, 1),
+		anew:    make(chan struct{}, 1),
 	}
 	a.speaker, err = speaker.New(speaker.Config{
 		Session: session.Config{Timers: cfg.Link.Timers(), Discriminator: discriminator()},
@@ -129,7 +141,11 @@ func (a *Agent) tasks() []task {
 		{"heartbeats", a.speaker.Run},
 		{"state", a.observer.life.journal.Run},
 		{"status", a.observer.Run},
+		{"announcements", a.observer.teller.Run},
 		{"local interface", a.server.Run},
+	}
+	if a.keeper != nil {
+		list = append(list, task{"service manager", a.keeper.Run}, task{"reload", a.reloader.Run})
 	}
 	if a.role != nil {
 		list = append(list, task{"HA state", a.role.Run})
@@ -183,7 +199,7 @@ func flightInterval(heartbeat time.Duration) time.Duration {
 // trust reads whom to believe: the pins of the configuration and of the pins
 // file, or the CA.
 func (a *Agent) trust() (transport.Trust, error) {
-	id := a.cfg.Identity
+	id := a.trusting.Load()
 	pins, err := config.ReadPins(id.PinsFile)
 	if err != nil {
 		return transport.Trust{}, err
@@ -216,19 +232,27 @@ func (a *Agent) believes(key [32]byte) bool {
 // openCatalog reads the feature catalog. Without one the agent does all the rest of
 // its work, so that a broken file costs no more than what it would have told.
 func (a *Agent) openCatalog() *impact.Catalog {
-	name := a.cfg.Impact.CatalogFile
+	catalog, err := readCatalog(a.cfg.Impact.CatalogFile)
+	if err != nil {
+		a.log.Error("what an older peer supports is not known", "error", err)
+	}
+	return catalog
+}
+
+// readCatalog reads the feature catalog of that file, or the built-in one.
+func readCatalog(name string) (*impact.Catalog, error) {
 	if name == "" {
-		return impact.Sample()
+		return impact.Sample(), nil
 	}
 	data, err := plainfile.Read(name, impact.MaxCatalogSize)
-	if err == nil {
-		var catalog *impact.Catalog
-		if catalog, err = impact.ParseCatalog(data); err == nil {
-			return catalog
-		}
+	if err != nil {
+		return nil, fmt.Errorf("feature catalog: %s: %w", name, err)
 	}
-	a.log.Error("the feature catalog cannot be used, so what an older peer supports is not known", "file", name, "error", err)
-	return nil
+	catalog, err := impact.ParseCatalog(data)
+	if err != nil {
+		return nil, fmt.Errorf("feature catalog: %s: %w", name, err)
+	}
+	return catalog, nil
 }
 
 // maxCA bounds the file of CA certificates, in bytes.

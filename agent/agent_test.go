@@ -26,6 +26,8 @@ type box struct {
 	dir string
 	cfg *config.Config
 	id  *transport.Identity
+
+	agent *Agent // as last started
 }
 
 // newBoxes lays out two Sockets that do not trust each other yet.
@@ -103,6 +105,7 @@ func (b *box) start(t *testing.T) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.agent = a
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()

@@ -2,11 +2,8 @@ package agent
 
 import (
 	"net/http"
-	"time"
 
 	"socketha/agent/about"
-	"socketha/agent/alarm"
-	"socketha/agent/journal"
 	"socketha/agent/metrics"
 	"socketha/agent/status"
 	"socketha/agent/syslog"
@@ -35,6 +32,10 @@ func (a *Agent) counters() metrics.Counters {
 		s := a.syslog.Stats()
 		c.SyslogSent, c.SyslogDropped = &s.Sent, &s.Dropped
 	}
+	if a.reloader != nil {
+		done, refused := a.reloader.Counts()
+		c.Reloads, c.ReloadErrors = &done, &refused
+	}
 	return c
 }
 
@@ -46,23 +47,4 @@ func (a *Agent) newSyslog() (*syslog.Writer, error) {
 		return nil, nil //nolint:nilnil // none is a configuration, not a failure
 	}
 	return syslog.New(syslog.Config{Address: cfg.Address, Enterprise: cfg.Enterprise, Log: a.log})
-}
-
-// announce tells the syslog what became of the pair in one step. It never blocks.
-func (o *observer) announce(in *status.Input, out *alarm.Output, recorded *journal.Transition) {
-	if o.syslog == nil || len(out.Actions) == 0 && recorded == nil {
-		return
-	}
-	d, _ := o.Current()
-	var wall time.Time // not known while the clock is not set
-	if !in.ClockUnset {
-		wall = time.Now()
-	}
-	if recorded != nil {
-		t := transition(recorded)
-		o.syslog.Send(syslog.Transition(&t, &d, wall))
-	}
-	for _, action := range out.Actions {
-		o.syslog.Send(syslog.AlarmAction(action, out, &d, wall))
-	}
 }

@@ -96,9 +96,6 @@ func (l *life) step(now status.Instant, ev *status.Evaluation, d alarm.Declarati
 	if out.Save {
 		l.save(now)
 	}
-	for _, a := range out.Actions {
-		l.log.Warn("alarm", "action", a.Kind.String(), "number", a.Number, "cause", a.Cause, "occurrences", out.Occurrences)
-	}
 	next := status.AlarmInput{
 		State: out.State.String(), Since: status.Instant(out.Since),
 		Occurrences: out.Occurrences, Flapping: out.Flapping,

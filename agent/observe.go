@@ -41,12 +41,13 @@ type observer struct {
 	speaker   *speaker.Speaker
 	path      *path
 	life      *life
-	syslog    *syslog.Writer // nil: none is configured
-	upstream  *upstream      // nil: none is configured
+	teller    *teller
+	upstream  *upstream // nil: none is configured
 
 	clock     clock
 	start     status.Instant
 	declared  chan struct{}    // capacity 1: somebody declared something
+	settings  chan settings    // to be taken over
 	evaluator status.Evaluator // owned by Run
 	suspects  suspects         // owned by Run
 	cost      cost             // owned by Run
@@ -73,8 +74,9 @@ func newObserver(a *Agent, catalog *impact.Catalog) (*observer, error) {
 			expires: a.identity.Certificate().NotAfter,
 			local:   a.cfg.Link.LocalAddrPort(), remote: a.cfg.Link.PeerAddrPort(),
 		},
-		appliance: a.appliance, link: a.link, role: a.role, speaker: a.speaker, path: a.path, syslog: a.syslog,
+		appliance: a.appliance, link: a.link, role: a.role, speaker: a.speaker, path: a.path,
 		declared: make(chan struct{}, 1),
+		settings: make(chan settings),
 		cost:     cost{catalog: catalog},
 	}
 	o.start = o.clock.now()
@@ -83,6 +85,7 @@ func newObserver(a *Agent, catalog *impact.Catalog) (*observer, error) {
 		return nil, err
 	}
 	o.life.trusted = a.believes
+	o.teller = newTeller(o.life.journal, a.syslog, a.log)
 	o.evaluate() // so that there is a document from the first question on
 	return o, nil
 }
@@ -117,6 +120,8 @@ func (o *observer) Run(ctx context.Context) error {
 		case <-roles:
 		case <-cloud:
 		case <-o.declared:
+		case to := <-o.settings:
+			o.take(to)
 		case <-timer.C:
 		}
 		if wait := o.evaluate(); wait > 0 {
@@ -164,6 +169,27 @@ func (o *observer) judge(in status.Input, declared alarm.Declarations) (*status.
 		ev = o.evaluator.Evaluate(in)
 	}
 	return ev, out
+}
+
+// announce has told what became of the pair in one step.
+func (o *observer) announce(in *status.Input, out *alarm.Output, recorded *journal.Transition) {
+	if len(out.Actions) == 0 && recorded == nil {
+		return
+	}
+	d, _ := o.Current()
+	var wall time.Time // not known while the clock is not set
+	if !in.ClockUnset {
+		wall = time.Now()
+	}
+	what := told{actions: out.Actions, occurrences: out.Occurrences}
+	if recorded != nil {
+		t := transition(recorded)
+		what.messages = append(what.messages, syslog.Transition(&t, &d, wall))
+	}
+	for _, action := range out.Actions {
+		what.messages = append(what.messages, syslog.AlarmAction(action, out, &d, wall))
+	}
+	o.teller.tell(what)
 }
 
 func (o *observer) nextLook(in *status.Input, ev *status.Evaluation, alarms status.Instant) time.Duration {

@@ -31,6 +31,7 @@ type path struct {
 
 	links    chan link.State // capacity 1, latest wins
 	changed  chan struct{}   // capacity 1: stats have news
+	anew     chan struct{}   // capacity 1: whom to believe has changed
 	endpoint atomic.Pointer[transport.Endpoint]
 	finder   atomic.Pointer[finder]    // nil: static addresses, or not open yet
 	setup    atomic.Pointer[string]    // why there is no endpoint yet
@@ -38,7 +39,8 @@ type path struct {
 	expires  atomic.Pointer[time.Time] // end of the peer's certificate; nil before it has come
 
 	// The rest belongs to Run.
-	bound int // index of the interface the sockets belong to; 0: not seen yet
+	bound int         // index of the interface the sockets belong to; 0: not seen yet
+	last  *link.State // nil: not seen yet
 }
 
 // observe tells the path how the interface is now.
@@ -90,13 +92,37 @@ func (p *path) discovery() beacon.Stats {
 	return beacon.Stats{}
 }
 
+// reopen makes the endpoint anew, with those who are to be believed now. The
+// session outlives its connections, so it goes on with whoever still is.
+func (p *path) reopen() { notify(p.anew) }
+
 // Run keeps the link until ctx is cancelled, and then returns nil.
 func (p *path) Run(ctx context.Context) error {
-	endpoint, finder := p.opened(ctx)
-	if endpoint == nil {
-		return nil
+	for ctx.Err() == nil {
+		endpoint, finder := p.opened(ctx)
+		if endpoint == nil {
+			return nil
+		}
+		if err := p.serve(ctx, endpoint, finder); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// serve runs an endpoint until ctx ends or another one is wanted.
+func (p *path) serve(ctx context.Context, endpoint *transport.Endpoint, finder *finder) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-p.anew:
+			stop()
+		}
+		return nil
+	})
 	group.Go(func() error { return endpoint.Run(ctx) })
 	if finder != nil {
 		finder.beacon.Settled(p.settled.Load())
@@ -114,6 +140,10 @@ func (p *path) steer(endpoint *transport.Endpoint, f *finder) {
 	var heard <-chan struct{}
 	if f != nil {
 		heard = f.beacon.Changed()
+	}
+	if p.last != nil { // an endpoint before this one was told
+		p.bound = 0
+		p.rebind(endpoint, f, *p.last)
 	}
 	for {
 		select {
@@ -133,6 +163,7 @@ func (p *path) steer(endpoint *transport.Endpoint, f *finder) {
 			f.found(endpoint, time.Now())
 			notify(p.changed)
 		case s := <-p.links:
+			p.last = &s
 			p.rebind(endpoint, f, s)
 		}
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,6 +33,7 @@ const (
 // upstream is the way to the cloud; a nil upstream is one that is not configured.
 type upstream struct {
 	reporter *report.Reporter
+	client   *post.Client
 	life     *life
 	saved    string        // file beside the local socket, gone with a reboot
 	changed  chan struct{} // capacity 1: its state has news
@@ -63,26 +65,42 @@ func (a *Agent) newUpstream() (*upstream, error) {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	u := &upstream{
-		life: a.observer.life, log: a.log,
+		client: client, life: a.observer.life, log: a.log,
 		saved:   filepath.Join(filepath.Dir(a.cfg.Local.Socket), "report"),
 		changed: make(chan struct{}, 1),
 	}
-	saved, err := plainfile.Read(u.saved, maxSaved)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		a.log.Warn("what the last reports were is not known", "error", err)
+	serial, err := clientSerial(cfg.Certificate, cfg.Key)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: %w", err)
 	}
+	saved, away := u.read()
 	u.reporter, err = report.New(report.Config{
-		Serial: a.identity.Serial(), Source: a.observer, Sender: client,
+		Serial: serial, Source: a.observer, Sender: client,
 		Epoch:      u.life.journal.State().Epoch,
 		RaiseEpoch: u.life.journal.RaiseEpoch,
 		Cadence:    cfg.Cadence,
 		Saved:      saved,
+		Away:       away,
 		Log:        a.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	return u, nil
+}
+
+// clientSerial is the S/N by which the cloud knows this Socket: that of the client
+// certificate, which need not be the one of the link.
+func clientSerial(certificate, key string) (string, error) {
+	pair, err := clientCertificate(certificate, key)
+	if err != nil {
+		return "", err
+	}
+	serial := pair.Leaf.Subject.SerialNumber
+	if serial == "" {
+		return "", fmt.Errorf("client certificate: %s has no Subject serialNumber", certificate)
+	}
+	return serial, nil
 }
 
 // clientCertificate reads the certificate anew for each handshake, so that a
@@ -106,7 +124,10 @@ func (u *upstream) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return u.reporter.Run(ctx) })
 	group.Go(func() error { u.follow(ctx); return nil })
-	return group.Wait()
+	err = group.Wait()
+	u.keep()
+	u.client.Close()
+	return err
 }
 
 // follow passes on what changes, and keeps it for an agent after this one.
@@ -118,21 +139,44 @@ func (u *upstream) follow(ctx context.Context) {
 		case <-u.reporter.Changed():
 		}
 		notify(u.changed)
-		if err := keep(u.saved, u.reporter.Save()); err != nil {
-			u.log.Debug("what was reported is not kept over a restart", "error", err)
-		}
+		u.keep()
 	}
 }
 
-// keep replaces a file that need not survive the machine.
-func keep(name string, data []byte) error {
-	if err := os.WriteFile(name+".new", data, 0o600); err != nil {
-		return fmt.Errorf("keep: %w", err)
+// keep writes down, for an agent after this one, what the reporter knows and when
+// that was: the boot and the time since it, on a line of their own.
+func (u *upstream) keep() {
+	data := fmt.Appendf(nil, "%x %d\n", u.life.bootID, sinceBoot())
+	data = append(data, u.reporter.Save()...)
+	err := os.WriteFile(u.saved+".new", data, 0o600)
+	if err == nil {
+		err = os.Rename(u.saved+".new", u.saved)
 	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return fmt.Errorf("keep: %w", err)
+	if err != nil {
+		u.log.Debug("what was reported is not kept over a restart", "error", err)
 	}
-	return nil
+}
+
+// read returns what an agent before this one kept, and how long ago; nothing if
+// there is none of this boot.
+func (u *upstream) read() (saved []byte, away time.Duration) {
+	data, err := plainfile.Read(u.saved, maxSaved)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			u.log.Warn("what the last reports were is not known", "error", err)
+		}
+		return nil, 0
+	}
+	line, saved, _ := bytes.Cut(data, []byte("\n"))
+	var boot string
+	var at time.Duration
+	if n, err := fmt.Sscanf(string(line), "%s %d", &boot, &at); n != 2 || err != nil {
+		return nil, 0
+	}
+	if away = sinceBoot() - at; boot != fmt.Sprintf("%x", u.life.bootID) || away < 0 {
+		return nil, 0
+	}
+	return saved, away
 }
 
 // input is how this Socket stands with its cloud.

@@ -9,6 +9,7 @@ import (
 
 	"socketha/agent"
 	"socketha/agent/config"
+	"socketha/platform/service"
 )
 
 // gcPercent keeps the heap close to what is live: at a heartbeat a second there
@@ -18,10 +19,16 @@ const gcPercent = 20
 // runAgent runs the agent until ctx ends, and returns nil then.
 func runAgent(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	tune()
+	notifier, err := service.NewNotifier(os.Getenv, os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = notifier.Close() }() // nothing is told any more
 	a, err := agent.New(cfg, agentBuild(), log)
 	if err != nil {
 		return err
 	}
+	a.Supervise(notifier)
 	return a.Run(ctx)
 }
 
