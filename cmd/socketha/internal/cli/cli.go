@@ -119,7 +119,7 @@ func complain(env Env, cmd *command, err error) Exit {
 		return ExitError
 	}
 	if cmd != nil {
-		fmt.Fprintf(env.Stderr, "usage: %s\n", cmd.usage())
+		fmt.Fprint(env.Stderr, cmd.usageLines("usage: "))
 	}
 	fmt.Fprintf(env.Stderr, "More: %s --help\n", name)
 	return ExitUsage

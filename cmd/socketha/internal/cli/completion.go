@@ -64,8 +64,9 @@ func complete(table []command, words []string) []candidate {
 	}
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" })
 	before, current := words[:len(words)-1], words[len(words)-1]
-	if len(before) > 0 && before[0] == "help" {
-		return startingWith(commandWords(table, before[1:]), current)
+	if len(before) > 0 && before[0] == "help" && !strings.HasPrefix(current, "-") {
+		asked := slices.DeleteFunc(before[1:], func(w string) bool { return strings.HasPrefix(w, "-") })
+		return startingWith(commandWords(table, asked), current)
 	}
 	cmd, rest := typed(table, before)
 	if cmd == nil {

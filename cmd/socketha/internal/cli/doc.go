@@ -3,8 +3,8 @@
 // the few things around it that read such a table: parsing (parse.go), help
 // (help.go) and dispatch (cli.go).
 //
-// The table is data so that whatever describes the command line, help today,
-// completion and man pages later, is made from what runs it.
+// The table is data so that whatever describes the command line is made from what
+// runs it: help, completion (completion.go) and man pages (man.go).
 //
 // What a user sees is rendered by pure functions of a status document, a width
 // and a [style]: tests compare them with golden files, and the terminal is

@@ -13,7 +13,42 @@ const program = "socketha"
 // helpColumns is the width of help: what every terminal has.
 const helpColumns = 80
 
+// purpose is what the program is for.
+const purpose = `socketha tells whether a failover of this HA pair would work, and what to do
+if it would not.`
+
+// playbook is how a pair whose versions differ is brought right: verify, remediate,
+// verify again.
+var playbook = []struct {
+	step     string
+	commands []example
+}{
+	{"1. Verify that they are incompatible, and which Socket is the lower one.", []example{
+		{"socketha status", "the verdict, and what to do"},
+		{"socketha impact", "what a failover would cost until then"},
+	}},
+	{"2. Remediate: upgrade the lower Socket to the other's major version.", []example{
+		{"socketha upgrade plan VERSION", "the steps, on which Socket first"},
+		{"socketha support-request", "the ticket, where the vendor upgrades"},
+	}},
+	{"3. Verify that they are compatible again.", []example{
+		{"socketha status --watch", "until it says READY"},
+	}},
+}
+
 func runHelp(_ context.Context, c *call) (Exit, error) {
+	if dir := c.flag("man-dir"); dir != "" {
+		err := writeManPages(dir, c.Build)
+		return exitOf(err), err
+	}
+	if c.on("man") && strings.Join(c.args, " ") == configPage {
+		_, err := io.WriteString(c.Stdout, manConfig(c.Build))
+		return exitOf(err), err
+	}
+	if c.on("man") && len(c.args) == 0 {
+		_, err := io.WriteString(c.Stdout, manOverview(commands(), c.Build))
+		return exitOf(err), err
+	}
 	if len(c.args) == 0 {
 		_, err := io.WriteString(c.Stdout, overview(commands()))
 		return exitOf(err), err
@@ -30,7 +65,11 @@ func runHelp(_ context.Context, c *call) (Exit, error) {
 	if len(rest) > 0 {
 		return ExitUsage, usagef("unknown command %q", strings.Join(c.args, " "))
 	}
-	_, err = io.WriteString(c.Stdout, help(cmd))
+	text := help(cmd)
+	if c.on("man") {
+		text = manCommand(cmd, c.Build)
+	}
+	_, err = io.WriteString(c.Stdout, text)
 	return exitOf(err), err
 }
 
@@ -49,16 +88,16 @@ func groupOf(table []command, word string) []command {
 // overview is what "socketha help" prints.
 func overview(table []command) string {
 	var b strings.Builder
-	b.WriteString("socketha tells whether a failover of this HA pair would work, and what to do\nif it would not.\n\n")
+	b.WriteString(purpose + "\n\n")
 	b.WriteString(overviewOf(table))
-	b.WriteString("\nFirst steps:\n")
-	for _, e := range []example{
-		{"socketha status", "is the pair ready?"},
-		{"socketha compare 18.3.3 15.0.2", "would these two versions pair?"},
-		{"socketha help status", "all about one command"},
-	} {
-		b.WriteString(e.line())
+	b.WriteString("\nWhen the versions of the two Sockets differ:\n")
+	for _, step := range playbook {
+		b.WriteString("  " + step.step + "\n")
+		for _, e := range step.commands {
+			fmt.Fprintf(&b, "       %-*s%s\n", 34, e.command, e.says)
+		}
 	}
+	b.WriteString("\nMore: \"socketha help COMMAND\" tells all about one command, with examples.\n")
 	return b.String()
 }
 
@@ -74,7 +113,7 @@ func overviewOf(table []command) string {
 // help is what "socketha COMMAND --help" prints.
 func help(cmd *command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s\n\nUsage: %s\n", program, cmd.name, cmd.summary, cmd.usage())
+	fmt.Fprintf(&b, "%s %s: %s\n\n%s", program, cmd.name, cmd.summary, cmd.usageLines("Usage: "))
 	if cmd.long != "" {
 		b.WriteByte('\n')
 		for paragraph := range strings.SplitSeq(cmd.long, "\n\n") {
@@ -115,7 +154,8 @@ func (e example) line() string {
 	return fmt.Sprintf("  %s\n  %*s%s\n", e.command, column-2, "", e.says)
 }
 
-func (f flagSpec) help() string {
+// left is the flag as it is typed, under all its names.
+func (f flagSpec) left() string {
 	names := make([]string, len(f.names))
 	for i, n := range f.names {
 		names[i] = dashed(n)
@@ -124,10 +164,19 @@ func (f flagSpec) help() string {
 	if f.value != "" {
 		left += " " + f.value
 	}
-	text := f.usage
+	return left
+}
+
+// text is what the flag means, with its default.
+func (f flagSpec) text() string {
 	if f.def != "" && f.value != "" {
-		text += " (default " + f.def + ")"
+		return f.usage + " (default " + f.def + ")"
 	}
+	return f.usage
+}
+
+func (f flagSpec) help() string {
+	left, text := f.left(), f.text()
 	var b strings.Builder
 	const column = 26
 	if len(left)+3 > column {

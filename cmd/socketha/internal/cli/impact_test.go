@@ -37,7 +37,7 @@ func TestWrapBreaksLongWords(t *testing.T) {
 		width int
 		want  string
 	}{
-		{"dns-relay-on-lan", 12, "dns-relay-on|-lan"},
+		{"dns-relay-on-lan", 12, "dns-relay-|on-lan"},
 		{"dns-relay-on-lan", 11, "dns-relay-|on-lan"},
 		{"a-bcdefghijkl", 8, "a-bcdefg|hijkl"},
 		{"/var/lib/socketha/pins", 14, "/var/lib/|socketha/pins"},

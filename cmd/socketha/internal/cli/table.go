@@ -51,7 +51,21 @@ func (cmd *command) flagNamed(name string) *flagSpec {
 }
 
 // usage is the one line that says how the command is called.
-func (cmd *command) usage() string {
+func (cmd *command) usage() string { return strings.Join(cmd.usageWords(), " ") }
+
+// usageLines is usage behind lead, wrapped between what belongs together.
+func (cmd *command) usageLines(lead string) string {
+	const held = "\x00" // no space to wrap
+	var words []string
+	for _, word := range cmd.usageWords() {
+		words = append(words, strings.ReplaceAll(word, " ", held))
+	}
+	var b strings.Builder
+	writeWrapped(&b, lead, strings.Join(words, " "), helpColumns)
+	return strings.ReplaceAll(b.String(), held, " ")
+}
+
+func (cmd *command) usageWords() []string {
 	words := []string{program, cmd.name}
 	for i, a := range cmd.args {
 		if i >= cmd.least {
@@ -71,7 +85,7 @@ func (cmd *command) usage() string {
 		}
 		words = append(words, word)
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
 func (f *flagSpec) dashed() string { return dashed(f.names[0]) }
@@ -314,9 +328,14 @@ func machineCommands() []command {
 		{
 			name: "help", summary: "explain a command",
 			args: []string{"COMMAND"}, more: true,
+			flags: []flagSpec{
+				{names: []string{"man"}, usage: "as a man page; of the configuration for \"socketha.toml\""},
+				{names: []string{"man-dir"}, value: "FOLDER", usage: "write all man pages there, for a package"},
+			},
 			examples: []example{
 				{"socketha help", "the list of commands"},
 				{"socketha help identity trust", "all about one of them"},
+				{"socketha help --man status | man -l -", "the same as a man page"},
 			},
 			run: runHelp,
 		},
