@@ -156,7 +156,7 @@ func (a *Agent) tasks() []task {
 	if a.syslog != nil {
 		list = append(list, task{"syslog", a.syslog.Run})
 	}
-	return list
+	return append(list, a.faceTasks()...)
 }
 
 // openLink makes the transport as the pins are now, and the discovery where no
