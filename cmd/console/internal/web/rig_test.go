@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -146,14 +147,14 @@ func (r *rig) both(p fleet.Pair, tweak func(*schema.Report)) {
 }
 
 // until lets minutes pass in which a pair goes on reporting.
-func (r *rig) until(minutes int, tweak func(*schema.Report), pairs ...fleet.Pair) {
+func (r *rig) until(minutes int, pairs ...fleet.Pair) {
 	r.t.Helper()
 	for m := range minutes {
 		r.advance(time.Minute)
 		must(r.t, r.stories.Listen(context.Background()))
 		if m%4 == 0 {
 			for _, p := range pairs {
-				r.both(p, tweak)
+				r.both(p, nil)
 			}
 		}
 		_, err := r.stories.Tick(context.Background())
@@ -165,7 +166,7 @@ func (r *rig) until(minutes int, tweak func(*schema.Report), pairs ...fleet.Pair
 func (r *rig) openStory(p fleet.Pair) store.Story {
 	r.t.Helper()
 	r.both(p, nil)
-	r.until(65, nil, p)
+	r.until(65, p)
 	list, err := r.store.Stories(context.Background(), p.Tenant, store.StoryQuery{Site: p.Site})
 	must(r.t, err)
 	if len(list.Stories) != 1 {
@@ -222,9 +223,7 @@ func (p *person) do(method, path, kind string, body string) *answer {
 	p.r.t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, p.r.server.URL+path, strings.NewReader(body))
 	must(p.r.t, err)
-	for k, v := range p.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, p.header)
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}

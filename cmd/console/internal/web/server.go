@@ -63,7 +63,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	s.handler = s.routes()
+	s.handler = s.routes() //nolint:contextcheck // ctx is for the start; a request brings its own
 	return s, nil
 }
 
@@ -187,7 +187,7 @@ func (s *Server) open(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{Request: r, w: w, now: s.cfg.Now().UTC()}
 		if err := h(c); err != nil {
-			s.fail(c, err)
+			s.fail(c, err) //nolint:contextcheck // a call carries its request's
 		}
 	})
 }
@@ -219,8 +219,7 @@ func (s *Server) guard(h handler, refuse handler) http.Handler {
 }
 
 func formError(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
 	}
 	return bad("That was no form.")

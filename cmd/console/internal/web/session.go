@@ -94,7 +94,7 @@ func (s *Server) fromProxy(c *call) bool {
 	}
 	var groups []string
 	if p.GroupsHeader != "" {
-		for _, g := range strings.Split(strings.Join(c.Header.Values(p.GroupsHeader), ","), ",") {
+		for g := range strings.SplitSeq(strings.Join(c.Header.Values(p.GroupsHeader), ","), ",") {
 			groups = append(groups, strings.TrimSpace(g))
 		}
 	}

@@ -83,8 +83,8 @@ func sayRows(n int, what string) string {
 	case 1:
 		return "1 " + what + " shown."
 	}
-	if strings.HasSuffix(what, "y") {
-		what = strings.TrimSuffix(what, "y") + "ie"
+	if stem, ok := strings.CutSuffix(what, "y"); ok {
+		what = stem + "ie"
 	}
 	return strconv.Itoa(n) + " " + what + "s shown."
 }
@@ -123,7 +123,7 @@ func (s *Server) sitesCSV(c *call) error {
 		}
 		q.After = page.Next
 		if page, err = s.page(c.Context(), q); err != nil {
-			s.told(c, err)
+			_ = s.told(c, err)
 			_, _ = io.WriteString(c.w, "# incomplete: the store failed\r\n")
 			return nil
 		}
