@@ -134,9 +134,12 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	mux.HandleFunc("GET /v1/status", a.status)
 	mux.HandleFunc("GET /v1/events", a.events)
 	mux.HandleFunc("GET /v1/support-request", a.supportRequest)
-	mux.HandleFunc("POST /v1/upgrade", a.status) // that hangs
 	ctx, stop := context.WithCancel(context.Background())
-	server := &http.Server{Handler: mux, BaseContext: func(net.Listener) context.Context { return ctx }}
+	var handler http.Handler = mux
+	if a.doc == nil {
+		handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	}
+	server := &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
 	agentsMu.Lock()

@@ -36,10 +36,11 @@ func newWatcher(c *call, source Source, socket string) *watcher {
 // run shows changes until ctx ends and returns the exit code of the last view.
 func (w *watcher) run(ctx context.Context) (Exit, error) {
 	if w.screen {
-		// The alternate screen gives the terminal back as it was.
-		fmt.Fprint(w.call.Stdout, "\x1b[?1049h\x1b[?25l")
+		// The alternate screen gives the terminal back as it was. A line that is too
+		// long is cut: going on in the next, it would push the verdict off the top.
+		fmt.Fprint(w.call.Stdout, "\x1b[?1049h\x1b[?25l\x1b[?7l")
 		defer func() {
-			fmt.Fprint(w.call.Stdout, "\x1b[?25h\x1b[?1049l")
+			fmt.Fprint(w.call.Stdout, "\x1b[?7h\x1b[?25h\x1b[?1049l")
 			_ = w.last.print(w.call)
 		}()
 	}
@@ -145,7 +146,7 @@ func frame(text string, s style, rows int) string {
 	foot := s.paint(faint, "Live; Ctrl-C ends it.")
 	if more := len(lines) + 2 - rows; rows > 3 && more > 0 {
 		lines = lines[:rows-2]
-		foot = s.paint(unsure, fmt.Sprintf("%s below, the screen is too small. Ctrl-C ends it and prints all.", count(more, "more line")))
+		foot = s.paint(unsure, fmt.Sprintf("%s below. Ctrl-C ends it and prints all.", count(more, "more line")))
 	}
 	lines = append(lines, "", foot)
 	return "\x1b[H" + strings.Join(lines, "\x1b[K\r\n") + "\x1b[K\x1b[J"
