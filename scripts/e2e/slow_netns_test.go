@@ -20,6 +20,9 @@ const (
 	crowd       = 5000 // slow connections to the socket of one agent
 	descriptors = 64   // that an agent may hold at most (hardening: resources)
 	beats       = 100  // heartbeats the crowd stays for: 10 s of 100 ms
+
+	// Those thrown out come again this much later, those not let in try again sooner.
+	comeAgain, knockAgain = time.Second, 20 * time.Millisecond
 )
 
 // 5,000 connections to the socket of one agent, opened as fast as they can be, say
@@ -54,9 +57,9 @@ func TestSlowConnectionsCostNoHeartbeat(t *testing.T) {
 		most = max(most, pair[0].descriptors())
 		heard = linkOf(pair[1]).Received - before[1].Received
 	}
-	opened, bytes, silent := c.leave()
-	t.Logf("%d connections opened, %d bytes dripped, %d of %d slow ones connected at once; status asked %d times, slowest %v; at most %d descriptors",
-		opened, bytes, silent, crowd, asked, slowest.Round(time.Millisecond), most)
+	opened, bytes, together := c.leave()
+	t.Logf("%d connections opened, %d bytes dripped, %d of %d connected at once; status asked %d times, slowest %v; at most %d descriptors",
+		opened, bytes, together, crowd, asked, slowest.Round(time.Millisecond), most)
 	if opened < crowd {
 		t.Errorf("only %d of %d connections were opened: the crowd is none", opened, crowd)
 	}
@@ -123,7 +126,12 @@ func newCrowd(t *testing.T, socket string) *crowded {
 	for i := range crowd {
 		c.all.Go(func() {
 			for ctx.Err() == nil {
-				c.one(ctx, socket, i%2 == 0)
+				pause := time.NewTimer(c.one(ctx, socket, i%2 == 0))
+				select {
+				case <-pause.C:
+				case <-ctx.Done():
+				}
+				pause.Stop()
 			}
 		})
 	}
@@ -131,17 +139,11 @@ func newCrowd(t *testing.T, socket string) *crowded {
 }
 
 // one is a slow client: it says nothing, or a byte of a request now and then, until
-// it is thrown out.
-func (c *crowded) one(ctx context.Context, socket string, silent bool) {
-	again := time.NewTimer(20 * time.Millisecond)
-	defer again.Stop()
+// it is thrown out. It returns when to come again.
+func (c *crowded) one(ctx context.Context, socket string, silent bool) time.Duration {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil { // the queue of the socket is full
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-		}
-		return
+		return knockAgain
 	}
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
@@ -155,7 +157,7 @@ func (c *crowded) one(ctx context.Context, socket string, silent bool) {
 	}
 	if silent {
 		_, _ = conn.Read(make([]byte, 1))
-		return
+		return comeAgain
 	}
 	drip := time.NewTicker(100 * time.Millisecond)
 	defer drip.Stop()
@@ -166,13 +168,13 @@ func (c *crowded) one(ctx context.Context, socket string, silent bool) {
 			_, err = conn.Write([]byte{b})
 		}
 		if err != nil {
-			return
+			return comeAgain
 		}
 		c.dripped.Add(1)
 		select {
 		case <-drip.C:
 		case <-ctx.Done():
-			return
+			return comeAgain
 		}
 	}
 }
