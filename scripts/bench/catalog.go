@@ -99,6 +99,15 @@ var catalog = []*experiment{
 		run:   readds,
 	},
 	{
+		name:  "rekey",
+		title: "key change every 2 s at 100 ms × 3: no heartbeat is lost, memory is flat",
+		how: "the configuration asks for new keys every 2 s. Lost heartbeats are those that the receiver misses in the\n" +
+			"sender's sequence; memory is read after a tenth of the time and at its end.",
+		quick: plan{length: time.Minute, about: time.Minute},
+		full:  plan{length: 10 * time.Minute, about: 10 * time.Minute},
+		run:   rekey,
+	},
+	{
 		name:  "flood",
 		title: "3,000 ClientHellos a second at the acceptor: nothing is lost, a restarted peer gets through",
 		how: "frames made by hand, hop limit 255, our suite, each from another port and with another random; from the\n" +

@@ -57,6 +57,10 @@ func SessionLost(l Line) bool { return l.Is(sessionChanged, "from", "up") }
 // SessionTimeout matches the line that says that the peer fell silent.
 func SessionTimeout(l Line) bool { return l.Is(sessionChanged, "from", "up", "reason", "timeout") }
 
+// Connected matches the line that says that a connection has authenticated: at
+// the start, after a loss, and for new keys.
+func Connected(l Line) bool { return l.Is("peer connected") }
+
 func parseLine(raw []byte, seen time.Time) Line {
 	l := Line{Seen: seen, Text: string(raw)}
 	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &l.Attr) != nil {

@@ -20,14 +20,15 @@ const askAlive = 5 * time.Millisecond
 
 // Options of a pair. Zero values are the usual ones.
 type Options struct {
-	Binary   string        // socketha; required
-	Interval time.Duration // of the heartbeats; 1 s
-	Multiple int           // of the interval until the peer is lost; 3
-	IPv6     bool          // link-local addresses instead of IPv4
-	Env      []string      // of the agents, in addition
-	PinARP   bool          // give both ends the other's link address, so that none is asked for
-	Discover bool          // leave the addresses out of the configuration; implies IPv6
-	Quiet    bool          // leave the local interface alone once the pair is Ready
+	Binary    string        // socketha; required
+	Interval  time.Duration // of the heartbeats; 1 s
+	Multiple  int           // of the interval until the peer is lost; 3
+	IPv6      bool          // link-local addresses instead of IPv4
+	Env       []string      // of the agents, in addition
+	PinARP    bool          // give both ends the other's link address, so that none is asked for
+	KeyChange time.Duration // how often the session gets new keys; 1 h
+	Discover  bool          // leave the addresses out of the configuration; implies IPv6
+	Quiet     bool          // leave the local interface alone once the pair is Ready
 }
 
 // DetectTime is the configured time from the last heartbeat to the verdict.
@@ -54,9 +55,10 @@ const configTemplate = `[link]
 interface = %q
 %sinterval = %q
 detect_multiplier = %d
+key_change = %[7]q
 
 [pair]
-role = %q
+role = %[5]q
 
 [identity]
 key = "%[6]s/key.pem"
@@ -83,6 +85,9 @@ func New(o Options) (p *Pair, err error) {
 	}
 	if o.Multiple == 0 {
 		o.Multiple = 3
+	}
+	if o.KeyChange == 0 {
+		o.KeyChange = time.Hour
 	}
 	o.IPv6 = o.IPv6 || o.Discover
 	p = &Pair{opts: o}
@@ -154,7 +159,7 @@ func (p *Pair) newBox(i int) error {
 		"etc/socketha/site":    "site-4711",
 		"etc/socketha/version": "25.0.22707",
 		"socketha.toml": fmt.Sprintf(configTemplate, Interface, addresses,
-			p.opts.Interval.String(), p.opts.Multiple, role, b.Dir),
+			p.opts.Interval.String(), p.opts.Multiple, role, b.Dir, p.opts.KeyChange.String()),
 	} {
 		if err := b.file(name, text); err != nil {
 			return err
