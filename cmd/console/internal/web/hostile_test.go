@@ -87,12 +87,14 @@ func inspect(t *testing.T, what, body string) {
 	t.Helper()
 	z := html.NewTokenizer(strings.NewReader(body))
 	for {
-		switch kind := z.Next(); {
-		case kind == html.ErrorToken:
+		kind := z.Next()
+		if kind == html.ErrorToken {
 			return
-		case kind == html.CommentToken:
+		}
+		if kind == html.CommentToken {
 			t.Errorf("%s: a comment: %s", what, z.Raw())
-		case kind == html.StartTagToken || kind == html.SelfClosingTagToken:
+		}
+		if kind == html.StartTagToken || kind == html.SelfClosingTagToken {
 			raw := string(z.Raw())
 			tag := z.Token()
 			switch tag.Data {
