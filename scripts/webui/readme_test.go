@@ -2,10 +2,56 @@ package webui
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"socketha/agent/config"
 )
+
+// TestReadmeIsTrue holds the README to what stands: every picture is shown, what it
+// has a person write is in the sample, and its configuration is accepted.
+func TestReadmeIsTrue(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(b), "\n## On the appliance's pages\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	pictures, err := filepath.Glob("../../.github/about-*.png")
+	if err != nil || !found || len(pictures) != 6 {
+		t.Fatalf("%d pictures, section found: %v, %v", len(pictures), found, err)
+	}
+	for _, p := range pictures {
+		if !strings.Contains(section, "(.github/"+filepath.Base(p)+")") {
+			t.Errorf("%s is not shown", p)
+		}
+	}
+	sample, err := os.ReadFile("sample/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{`<script src="/v1/about.js" defer></script>`, `<socketha-about`} {
+		if !strings.Contains(section, line) || !strings.Contains(string(sample), line) {
+			t.Errorf("%s is not in both, the README and the sample", line)
+		}
+	}
+	if conf, err := os.ReadFile("nginx/socketha.conf"); err != nil || !strings.Contains(string(conf), "include /etc/nginx/socketha.conf;") {
+		t.Errorf("nginx is told otherwise by the sample: %v", err)
+	}
+	var own strings.Builder
+	for line := range strings.Lines(section) {
+		if line = strings.TrimPrefix(line, "    "); line == "[web]\n" || strings.HasPrefix(line, "address = ") {
+			own.WriteString(line)
+		}
+	}
+	c, err := config.Parse("README.md", []byte("[link]\ninterface = \"eth1\"\n[pair]\nrole = \"primary\"\n"+own.String()))
+	if err != nil || c.Web.Address == "" {
+		t.Errorf("the configuration of the own listener: %v in\n%s", err, own.String())
+	}
+}
 
 // TestReadme makes the pictures of the README, what one sees of the page without
 // scrolling, if SOCKETHA_README is set.
