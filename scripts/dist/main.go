@@ -22,6 +22,8 @@ type release struct {
 	root            string    // of the source
 	nfpm            []string  // command
 	stage           string    // folder of the packages' scripts, while one is made
+	docs            string    // folder of what is made for a person, while dist runs
+	manual          []content // what is in it, as Debian's packages hold it
 }
 
 func main() {
@@ -55,6 +57,7 @@ func run(ctx context.Context, args []string) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
+	defer func() { _ = os.RemoveAll(r.docs) }()
 	start := time.Now()
 	for i, t := range chosen {
 		began := time.Now()
@@ -116,7 +119,7 @@ func (r *release) prepare(ctx context.Context) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("nfpm: %w", err)
 	}
-	return nil
+	return r.writeDocs(ctx)
 }
 
 // make makes all there is for one architecture and returns the binary's size.

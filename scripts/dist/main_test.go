@@ -74,6 +74,7 @@ var releases = struct {
 
 func dist(t *testing.T, r *release) {
 	t.Helper()
+	defer func() { _ = os.RemoveAll(r.docs) }()
 	if err := r.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

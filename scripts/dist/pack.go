@@ -83,6 +83,7 @@ func (r *release) debian(binary string, t target) spec {
 		r.shipped("LICENSE", "/usr/share/doc/socketha/copyright", 0o644),
 		content{Dst: "/etc/socketha", Type: "dir", Info: &fileInfo{Mode: 0o755, MTime: r.at}},
 	)
+	s.Contents = append(s.Contents, r.manual...)
 	s.Scripts = r.scripts("deb", "postinstall", "preremove", "postremove")
 	s.Deb = map[string]any{"arch": t.deb, "compression": "xz"}
 	return s
