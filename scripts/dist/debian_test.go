@@ -213,7 +213,8 @@ func TestDebianPackage(t *testing.T) {
 		t.Errorf("the first installation says\n%s", out)
 	}
 	uid := b.account()
-	for _, file := range []string{"usr/bin/socketha", "usr/lib/systemd/system/socketha.service", "usr/lib/sysusers.d/socketha.conf", "usr/share/doc/socketha/socketha.toml", "var/lib/socketha",
+	for _, file := range []string{
+		"usr/bin/socketha", "usr/lib/systemd/system/socketha.service", "usr/lib/sysusers.d/socketha.conf", "usr/share/doc/socketha/socketha.toml", "var/lib/socketha",
 		"usr/share/man/man1/socketha.1.gz", "usr/share/man/man1/socketha-status.1.gz", "usr/share/man/man5/socketha.toml.5.gz",
 		"usr/share/bash-completion/completions/socketha", "usr/share/zsh/vendor-completions/_socketha", "usr/share/fish/vendor_completions.d/socketha.fish",
 	} {
