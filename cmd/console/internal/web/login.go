@@ -141,14 +141,17 @@ func (s *Server) postLogout(c *call) error {
 
 // accountView is what the account page shows.
 type accountView struct {
-	Local         bool
-	Done, Problem string
-	Grants        Grants
-	Min           int
+	Local   bool
+	Done    bool // the password was changed
+	Problem string
+	Grants  Grants
+	Min     int
 }
 
 func (s *Server) accountPage(c *call) error {
-	return s.show(c, http.StatusOK, "account", "Account", s.accountView(c))
+	v := s.accountView(c)
+	v.Done = c.URL.Query().Get("done") == "password"
+	return s.show(c, http.StatusOK, "account", "Account", v)
 }
 
 func (s *Server) accountView(c *call) accountView {

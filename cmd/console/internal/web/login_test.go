@@ -114,6 +114,8 @@ func TestPasswordAndSessions(t *testing.T) {
 	}
 	if got := one.post("/account/password", "old", password, "new", next, "again", next, "csrf", token); got.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", got.status, got.text())
+	} else if text := one.page(got.header.Get("Location")).text(); !strings.Contains(text, "The password was changed.") {
+		t.Error(text)
 	}
 	one.page("/sites")
 	if got := other.get("/sites"); got.status != http.StatusSeeOther {

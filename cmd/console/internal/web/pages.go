@@ -73,7 +73,7 @@ func (f *frame) Live() bool {
 	return f.Page == "sites" || f.Page == "site" || f.Page == "stories" || f.Page == "story"
 }
 
-// sitePages are about one site.
+// aboutSite is the body of a page about one site.
 type aboutSite interface{ about() string }
 
 func (s *Server) show(c *call, status int, name, title string, body any) error {
