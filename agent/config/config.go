@@ -40,6 +40,7 @@ type Config struct {
 	Web       web.Config // what of it stands together was checked, but no file
 	Upstream  Upstream
 	Syslog    Syslog
+	Service   Service
 	Log       Log
 
 	file  string
@@ -192,7 +193,8 @@ func Default() *Config {
 			Certificate: "/var/lib/socketha/certificate.pem", Key: "/var/lib/socketha/key.pem",
 			Cadence: 5 * time.Minute,
 		},
-		Log: Log{Level: slog.LevelInfo, Format: LogText},
+		Service: Service{Sandbox: SandboxNone},
+		Log:     Log{Level: slog.LevelInfo, Format: LogText},
 	}
 }
 

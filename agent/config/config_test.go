@@ -157,6 +157,8 @@ cadence = "30s"
 [syslog]
 address = "udp:192.0.2.7:514"
 enterprise = 9
+[service]
+sandbox = "landlock"
 [log]
 level = "debug"
 format = "json"
@@ -195,6 +197,7 @@ format = "json"
 		},
 		Upstream: Upstream{URL: "https://ha.example.com/r", CA: "/uca", Certificate: "/uc", Key: "/uk", Cadence: 30 * time.Second},
 		Syslog:   Syslog{Address: "udp:192.0.2.7:514", Enterprise: 9},
+		Service:  Service{Sandbox: SandboxLandlock},
 		Log:      Log{Level: slog.LevelDebug, Format: LogJSON},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {

@@ -31,7 +31,7 @@ type key struct {
 var errType = errors.New("the wrong type of value")
 
 // keys lists every key, in the order config show and the sample have them.
-var keys = slices.Concat(siteKeys, roleKeys, alarmKeys, localKeys, webKeys, awayKeys)
+var keys = slices.Concat(siteKeys, roleKeys, alarmKeys, localKeys, webKeys, awayKeys, serviceKeys)
 
 // siteKeys are the rows of the link, the pair and this Socket.
 var siteKeys = []key{

@@ -29,6 +29,9 @@ func runAgent(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 		return err
 	}
 	a.Supervise(notifier)
+	if err := a.Confine(); err != nil {
+		return err
+	}
 	return a.Run(ctx)
 }
 
