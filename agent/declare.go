@@ -23,7 +23,7 @@ func (o *observer) History() status.History { return o.life.history() }
 // is on flash.
 func (o *observer) DeclareUpgrade(ctx context.Context, d local.Declaration) error {
 	if !d.End && d.Target != "" && sameVersion(d.Target, o.appliance.Facts().Version) {
-		return fmt.Errorf("%w: this Socket runs %s already", local.ErrConflict, compat.Show(d.Target))
+		return conflictf("this Socket runs %s already", compat.Show(d.Target))
 	}
 	return o.declare(ctx, "upgrade", d, func(s *journal.State) *journal.Declaration { return &s.Upgrade })
 }
@@ -36,16 +36,23 @@ func (o *observer) DeclareFailover(ctx context.Context, d local.Declaration) err
 // declare begins or ends a declaration.
 func (o *observer) declare(ctx context.Context, what string, d local.Declaration, field func(*journal.State) *journal.Declaration) error {
 	var conflict error
+	unsaved := o.life.journal.Stats().Err != nil
 	now := o.life.moment(o.clock.now())
 	o.life.journal.Update(func(s *journal.State) {
 		known := field(s)
 		switch declared := known.Phase == journal.Declared; {
+		case unsaved && d.End && known.Phase == ended(d.Result), unsaved && !d.End && declared && known.Target == d.Target:
+			// Said before and not acknowledged: it is only to be written down.
 		case d.End && known.Phase == journal.EndedOK && ended(d.Result) == journal.EndedOK:
 			// It has ended by itself, when the version ran; saying so again is no mistake.
 		case d.End && !declared:
-			conflict = fmt.Errorf("%w: no %s is declared on this Socket", local.ErrConflict, what)
+			conflict = conflictf("no %s is declared on this Socket", what)
 		case !d.End && declared:
-			conflict = fmt.Errorf("%w: this %s is declared already since %s; end it first", local.ErrConflict, what, status.NewTime(known.Begun.Wall).Format("2006-01-02 15:04:05 UTC"))
+			by := ""
+			if known.Marked {
+				by = ", also by its marker file"
+			}
+			conflict = conflictf("the %s is declared already since %s%s; end it first", what, status.NewTime(known.Begun.Wall).Format("2006-01-02 15:04:05 UTC"), by)
 		case d.End:
 			known.Phase, known.Ended = ended(d.Result), now
 		default:
@@ -58,10 +65,18 @@ func (o *observer) declare(ctx context.Context, what string, d local.Declaration
 	o.log.Info("declared by hand", "what", what, "end", d.End, "target", d.Target, "result", d.Result, "uid", d.UID)
 	notify(o.declared)
 	if err := o.life.journal.Sync(ctx); err != nil {
-		return fmt.Errorf("the declaration is in force but will not survive a restart: %w", err)
+		return fmt.Errorf("what was declared is in force but will not survive a restart, until it is said again and written: %w", err)
 	}
 	return nil
 }
+
+// conflictError is an [local.ErrConflict] in words for a person.
+type conflictError string
+
+func conflictf(format string, args ...any) error { return conflictError(fmt.Sprintf(format, args...)) }
+
+func (c conflictError) Error() string      { return string(c) }
+func (conflictError) Is(target error) bool { return target == local.ErrConflict }
 
 // ended is how an upgrade ended; a failover just ends.
 func ended(result string) journal.Phase {

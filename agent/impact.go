@@ -78,7 +78,7 @@ func (c *cost) compute(of *costOf, facts *appliance.Facts, s *speaker.Snapshot) 
 	return &status.ImpactInput{
 		Now: features(out.Now), OnFailover: features(out.OnFailover), RestoredOnFailover: features(out.RestoredOnFailover),
 		Basis: out.Basis.String(), PeerSource: out.PeerSource.String(),
-		CapabilityGap: out.CapabilityGap, CatalogDiffers: out.CatalogDiffers,
+		CapabilityGap: out.CapabilityGap, GapKnown: out.GapKnown, CatalogDiffers: out.CatalogDiffers,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -254,6 +255,11 @@ func TestStateFolderThatCannotBe(t *testing.T) {
 		t.Error("a declaration was acknowledged that is nowhere kept")
 	}
 	boxes[0].until(t, "the declaration in force", func(d status.Document) bool { return d.Self.Upgrade != nil })
+	// Saying it again is asking for the acknowledgement, not a second upgrade.
+	err = client.New(boxes[0].cfg.Local.Socket).DeclareUpgrade(t.Context(), client.Declaration{})
+	if err == nil || strings.Contains(err.Error(), "already") {
+		t.Errorf("said again: %v", err)
+	}
 }
 
 // 18 active and 15 standby: what came in between and is in use is what a failover

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -144,31 +145,40 @@ func (o *observer) evaluate() time.Duration {
 	own := o.life.journal.State()
 	in.Self.Upgrade, in.Peer.Upgrade = upgrade(holds.Self, own.Upgrade.Target), upgrade(holds.Peer, "")
 	ev, out := o.judge(in, declared)
-
-	before := o.current.Swap(ev)
 	o.tell(&in, ev, facts, upgradeResult(own.Upgrade.Phase), own.Failover.Phase == journal.Declared && in.FailoverDeclared)
-	if before == nil || before.Meaning() != ev.Meaning() {
-		o.notice.Announce()
-		o.logVerdict(before, ev)
-	}
 	o.announce(&in, &out, o.life.record(&in, ev))
 	deadline, _ := out.NextDeadline()
 	return o.nextLook(&in, ev, status.Instant(deadline))
 }
 
-// judge evaluates and takes the alarm one step further, which the document shows
-// too: where the step changes what it shows, it is evaluated with that.
+// judge evaluates, publishes, and takes the alarm one step further, which the
+// document shows too: where the step changes what it shows, it is evaluated with
+// that. Whoever waits for news does not wait for the alarm.
 func (o *observer) judge(in status.Input, declared alarm.Declarations) (*status.Evaluation, alarm.Output) {
 	shown := o.life.alarm
 	in.Alarm = &shown
 	ev := o.evaluator.Evaluate(in)
+	o.publish(ev)
 	out, changed := o.life.step(in.Now, ev, declared)
 	if changed {
 		shown := o.life.alarm
 		in.Alarm = &shown
 		ev = o.evaluator.Evaluate(in)
+		o.publish(ev)
 	}
 	return ev, out
+}
+
+// publish replaces the evaluation and tells of it if it means something else. Those
+// who wait get the processor before this loop goes on: there is only one.
+func (o *observer) publish(ev *status.Evaluation) {
+	before := o.current.Swap(ev)
+	if before != nil && before.Meaning() == ev.Meaning() {
+		return
+	}
+	o.notice.Announce()
+	o.logVerdict(before, ev)
+	runtime.Gosched()
 }
 
 // announce has told what became of the pair in one step.

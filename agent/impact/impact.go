@@ -79,10 +79,12 @@ type Impact struct {
 
 	SelfSource, PeerSource Source // of the two sets
 
-	// CapabilityGap says that the majors are equal, and yet one Socket is known
-	// to support something enabled that the other does not: what that is stands
-	// in OnFailover and RestoredOnFailover.
+	// CapabilityGap says that the majors are equal, and yet one Socket supports
+	// something enabled that the other does not, or is not known to: what that
+	// is stands in OnFailover and RestoredOnFailover. GapKnown says that some of
+	// it is known.
 	CapabilityGap bool
+	GapKnown      bool
 
 	// CatalogDiffers says that the two Sockets use different catalogs.
 	CatalogDiffers bool
@@ -109,7 +111,8 @@ func Compute(in Input) Impact {
 		now, then = then, now
 	}
 	out.compare(in.Catalog, now, then)
-	out.CapabilityGap = self.major >= 0 && self.major == other.major && (anyKnown(out.OnFailover) || anyKnown(out.RestoredOnFailover))
+	out.CapabilityGap = self.major >= 0 && self.major == other.major && len(out.OnFailover)+len(out.RestoredOnFailover) > 0
+	out.GapKnown = out.CapabilityGap && (anyKnown(out.OnFailover) || anyKnown(out.RestoredOnFailover))
 	return out
 }
 

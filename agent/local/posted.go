@@ -81,7 +81,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, kind *declaring,
 	case errors.Is(err, ErrConflict):
 		refuse(w, r, http.StatusConflict, "conflict", err.Error())
 	case err != nil:
-		s.cfg.Log.Error("a declaration could not be taken", "what", kind.what, "uid", d.UID, "error", err)
+		s.cfg.Log.Error("a declaration is not acknowledged", "what", kind.what, "uid", d.UID, "error", err)
 		refuse(w, r, http.StatusInternalServerError, "internal", err.Error())
 	default:
 		answer := declared{State: "begin", Target: d.Target, Result: d.Result}

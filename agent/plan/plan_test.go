@@ -134,8 +134,8 @@ func TestCost(t *testing.T) {
 		{"19.0", "18.3.3", nil, "A failover to the peer (S/N B2), which runs 18.3.3, would stop the features that came with major 19, where this site uses them.", ""},
 		{"18.3.3", "18.3.3", nil, "By versions, a failover costs no feature: both run the same.", ""},
 		{"18.4", "18.3.3", nil, "A failover to the peer (S/N B2), which runs 18.3.3, would stop features that are newer than that, if there are any. The major is the same.", ""},
-		{"18.3.3", "15.0", catalog, "A failover to the peer (S/N B2), which runs 15.0, would stop 2 features that came after it, where this site uses them.", "a b"},
-		{"18.4", "18.3.3", catalog, "A failover to the peer (S/N B2), which runs 18.3.3, would stop 1 feature that came after it, where this site uses them.", "c"},
+		{"18.3.3", "15.0", catalog, "A failover to the peer (S/N B2), which runs 15.0, would stop those of 2 features of the catalog that this site uses: they came after it.", "a b"},
+		{"18.4", "18.3.3", catalog, "A failover to the peer (S/N B2), which runs 18.3.3, would stop those of 1 feature of the catalog that this site uses: they came after it.", "c"},
 		{"16.9", "16.0", catalog, "By the catalog, a failover costs no feature.", ""},
 		{"18.3.3", "", catalog, "What a failover would cost is not known, since a version is not.", ""},
 	} {

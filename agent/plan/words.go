@@ -52,7 +52,7 @@ func (m *maker) cost(v compat.Verdict) Cost {
 	case order == 0:
 		c.Text = "By versions, a failover costs no feature: both run the same."
 	case len(c.Features) > 0:
-		c.Text = fmt.Sprintf("%s would stop %s that came after it, where this site uses them.", where, features(len(c.Features)))
+		c.Text = fmt.Sprintf("%s would stop those of %s of the catalog that this site uses: they came after it.", where, features(len(c.Features)))
 	case m.catalog != nil:
 		c.Text = "By the catalog, a failover costs no feature."
 	case len(c.Majors) == 0:

@@ -236,7 +236,7 @@ func year1970(l *Live) { l.Boot = time.Unix(0, 0) }
 func gap(in *Input) {
 	in.Impact = &ImpactInput{
 		OnFailover:         []ImpactFeature{{ID: "dns-proxy", Name: "DNS proxy", Since: "18.4", Source: "advertised"}},
-		RestoredOnFailover: []ImpactFeature{}, Basis: "ha_state", PeerSource: "advertised", CapabilityGap: true,
+		RestoredOnFailover: []ImpactFeature{}, Basis: "ha_state", PeerSource: "advertised", CapabilityGap: true, GapKnown: true,
 	}
 }
 

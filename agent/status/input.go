@@ -107,7 +107,8 @@ type ImpactInput struct {
 	Basis      string // one of the words of agent/impact
 	PeerSource string // what the peer's set rests on: advertised, catalog, unknown
 
-	CapabilityGap  bool // equal majors, and yet a failover would change what works
+	CapabilityGap  bool // equal majors, and yet a failover may change what works
+	GapKnown       bool // and some of that is known
 	CatalogDiffers bool
 }
 

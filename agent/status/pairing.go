@@ -31,7 +31,11 @@ func featureCauses(in *Input) []cause {
 	if in.Impact.CapabilityGap {
 		gap := both.both("version", in.Self.Version, in.Peer.Version)
 		gap["lost_on_failover"], gap["restored_on_failover"] = len(in.Impact.OnFailover), len(in.Impact.RestoredOnFailover)
-		list = append(list, cause{CodeCapabilityGap, "", gap})
+		variant := "unknown"
+		if in.Impact.GapKnown {
+			variant = ""
+		}
+		list = append(list, cause{CodeCapabilityGap, variant, gap})
 	}
 	if in.Impact.CatalogDiffers {
 		list = append(list, cause{CodeCatalogDiffers, "", params{}.both("serial", in.Self.Serial, in.Peer.Serial)})

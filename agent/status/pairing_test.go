@@ -1,6 +1,7 @@
 package status
 
 import (
+	"strings"
 	"testing"
 
 	"socketha/peer"
@@ -47,6 +48,16 @@ func TestFeatureWarningsOnlyWarn(t *testing.T) {
 		lost(t0)(&in)
 		if d := documentOf(in); has(d, code) {
 			t.Errorf("%s stands over a peer that is not heard", code)
+		}
+	}
+}
+
+// What is not known is warned of as that.
+func TestGapThatIsNotKnown(t *testing.T) {
+	for known, want := range map[bool]string{true: "would stop 1", false: "is not known"} {
+		d := documentOf(readyWith(t0, gap, func(in *Input) { in.Impact.GapKnown = known }))
+		if len(d.Reasons) != 1 || !strings.Contains(d.Reasons[0].Summary, want) {
+			t.Errorf("known %t: %+v", known, d.Reasons)
 		}
 	}
 }

@@ -213,6 +213,11 @@ var texts = [...]text{
 		"Bring both Sockets to the same version. Until then see what a failover would cost (socketha impact).",
 	},
 	{
+		CodeCapabilityGap, "unknown",
+		"{Self} and {peer} run the same major version, but whether the standby Socket supports all features in use is not known: of {lost_on_failover} nothing tells.",
+		"See which they are (socketha impact), and whether a capability manifest is missing or refused on one of the Sockets (the agent's log says why).",
+	},
+	{
 		CodeCatalogDiffers, "",
 		"{Self} and {peer} know different feature catalogs.",
 		"Bring both Sockets to the same version.",

@@ -64,7 +64,7 @@ const (
 	Version
 	Site
 	Capabilities
-	Marker     // of a firmware upgrade: that the file is there says it
+	Marker            // of a firmware upgrade: that the file is there says it
 	fields int = iota // how many there are
 )
 

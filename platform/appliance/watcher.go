@@ -130,9 +130,9 @@ func (w *Watcher) look(now time.Time, n notifier) {
 func (w *Watcher) logChange(f Field, path string, r reading) {
 	switch {
 	case r.err != nil:
-		w.log.Warn("appliance file cannot be read any more", "field", f.String(), "error", r.err)
+		w.log.Warn("appliance file cannot be used", "field", f.String(), "error", r.err)
 	case f == Marker && r.present:
-		w.log.Info("a firmware upgrade is declared by its marker", "path", path, "target", r.text)
+		w.log.Info("the marker of a firmware upgrade is there", "path", path, "target", r.text)
 	case f == Marker:
 		w.log.Info("the marker of a firmware upgrade is gone", "path", path)
 	case f == Capabilities:

@@ -20,7 +20,7 @@ func runUpgradeBegin(ctx context.Context, c *call) (Exit, error) {
 		}
 		words = "Declared: this Socket is being upgraded to " + d.Target + "."
 	}
-	return c.declare(ctx, Source.DeclareUpgrade, d, words+" The alarm is held for "+age(c.alarm().UpgradeHold)+".",
+	return c.declare(ctx, Source.DeclareUpgrade, d, words+" An alarm that is not raised yet is held for up to "+age(c.alarm().UpgradeHold)+".",
 		"Then say how it ended: socketha upgrade end --result ok (or failed, skipped)")
 }
 
@@ -28,8 +28,8 @@ func runUpgradeEnd(ctx context.Context, c *call) (Exit, error) {
 	result := c.flag("result")
 	next := map[string]string{
 		"ok":      "See whether the pair is ready: socketha status",
-		"failed":  "This raises the alarm at once. See what to do: socketha status",
-		"skipped": "This raises the alarm at once. See what to do: socketha status",
+		"failed":  "The alarm stands from now on. See what to do: socketha status",
+		"skipped": "The alarm stands from now on. See what to do: socketha status",
 	}[result]
 	return c.declare(ctx, Source.DeclareUpgrade, client.Declaration{End: true, Result: result},
 		"Declared: the upgrade of this Socket has ended, "+result+".", next)
@@ -37,7 +37,7 @@ func runUpgradeEnd(ctx context.Context, c *call) (Exit, error) {
 
 func runFailoverBegin(ctx context.Context, c *call) (Exit, error) {
 	return c.declare(ctx, Source.DeclareFailover, client.Declaration{},
-		"Declared: a failover is made by hand. The alarm is held for "+age(c.alarm().FailoverHold)+".",
+		"Declared: a failover is made by hand. An alarm that is not raised yet is held for up to "+age(c.alarm().FailoverHold)+".",
 		"See what it costs first: socketha impact. When it is over: socketha failover end")
 }
 

@@ -89,12 +89,20 @@ func impactVerdict(d *status.Document) (tone, string) {
 	switch i := d.Impact; {
 	case i == nil:
 		return unsure, "WHAT A FAILOVER WOULD COST IS NOT KNOWN"
+	case guessed(i.OnFailover):
+		return unsure, "A FAILOVER MAY STOP " + strings.ToUpper(count(len(i.OnFailover), "feature"))
 	case len(i.OnFailover) > 0:
 		return bad, "A FAILOVER WOULD STOP " + strings.ToUpper(count(len(i.OnFailover), "feature"))
 	case len(i.Now) > 0:
 		return unsure, "A FAILOVER WOULD STOP NOTHING MORE"
 	}
 	return good, "A FAILOVER WOULD STOP NO FEATURE"
+}
+
+// guessed reports whether nothing tells of any of the features listed.
+func guessed(list []status.ImpactEntry) bool {
+	told := func(e status.ImpactEntry) bool { return e.Source != "unknown" }
+	return len(list) > 0 && !slices.ContainsFunc(list, told)
 }
 
 // featureTable lists features. An id is there to be copied: it has all the room

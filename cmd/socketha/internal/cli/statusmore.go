@@ -8,6 +8,13 @@ import (
 	"socketha/agent/status"
 )
 
+// line is one of the lists of an impact, in a few words.
+type line struct {
+	list  []status.ImpactEntry
+	words string
+	tone  tone
+}
+
 // impact says in a few lines what a failover would cost.
 func (t *statusText) impact() {
 	i, s := t.doc.Impact, t.style
@@ -15,12 +22,12 @@ func (t *statusText) impact() {
 		return
 	}
 	t.b.WriteString("\n" + s.paint(strong, "If it failed over now") + "\n")
-	lines := []struct {
-		list  []status.ImpactEntry
-		words string
-		tone  tone
-	}{
-		{i.OnFailover, "would stop", bad},
+	stops, tone := "would stop", bad
+	if guessed(i.OnFailover) {
+		stops, tone = "may stop, nothing tells", unsure
+	}
+	lines := []line{
+		{i.OnFailover, stops, tone},
 		{i.Now, "does not work now", unsure},
 		{i.RestoredOnFailover, "would come back", good},
 	}
