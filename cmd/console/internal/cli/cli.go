@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 
 	"socketha/cmd/console/internal/serve"
-	"socketha/cmd/console/internal/store"
-	"socketha/cmd/console/internal/story"
 )
 
 // Exit codes.
@@ -27,9 +24,6 @@ type Env struct {
 	Args           []string // without the name of the program
 	Stdout, Stderr io.Writer
 	Version        string // version and commit, one line
-
-	// Pages makes the handler for people; nil: none. See serve.Options.
-	Pages func(*store.Store, *story.Service) (http.Handler, error)
 }
 
 // command is one row of the table.

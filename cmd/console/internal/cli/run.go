@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"socketha/cmd/console/internal/serve"
 	"socketha/cmd/console/internal/store"
+	"socketha/cmd/console/internal/story"
+	"socketha/cmd/console/internal/web"
 )
 
 // serveFlags are the flags of serve; each goes before its key in the file.
@@ -74,7 +78,39 @@ func runServe(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return serve.Run(ctx, cfg, serve.Options{Log: log, Pages: c.Pages})
+	pages, err := pagesOf(ctx, cfg.Web, log)
+	if err != nil {
+		return err
+	}
+	return serve.Run(ctx, cfg, serve.Options{Log: log, Pages: pages})
+}
+
+// maxPassword bounds the file of the first password, in bytes.
+const maxPassword = 1024
+
+// pagesOf makes the pages once there is a store. They end with ctx: an open stream
+// would otherwise hold up the stop.
+func pagesOf(ctx context.Context, cfg serve.WebConfig, log *slog.Logger) (func(*store.Store, *story.Service) (http.Handler, error), error) {
+	password := ""
+	if cfg.PasswordFile != "" {
+		data, err := os.ReadFile(cfg.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("first password: %w", err)
+		}
+		if password = strings.TrimSpace(string(data)); password == "" || len(password) > maxPassword {
+			return nil, fmt.Errorf("first password: %s holds %d bytes, accepted: 1 to %d", cfg.PasswordFile, len(password), maxPassword)
+		}
+	}
+	return func(db *store.Store, stories *story.Service) (http.Handler, error) {
+		pages, err := web.New(ctx, web.Config{
+			Store: db, Stories: stories, Log: log, PlainHTTP: cfg.PlainHTTP, Local: web.Local{Password: password},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("pages: %w", err)
+		}
+		context.AfterFunc(ctx, pages.Close)
+		return pages, nil
+	}, nil
 }
 
 func runMigrate(ctx context.Context, c *call) error {

@@ -73,10 +73,15 @@ func runSimulate(ctx context.Context, c *call) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if f.url == "" {
+		log := slog.New(slog.NewTextHandler(c.Stderr, nil))
+		pages, err := pagesOf(ctx, f.own().Web, log)
+		if err != nil {
+			return err
+		}
 		ready := make(chan net.Addr, 1)
 		group.Go(func() error {
 			defer stop()
-			return serve.Run(ctx, f.own(), serve.Options{Log: slog.New(slog.NewTextHandler(c.Stderr, nil)), Pages: c.Pages, Ready: func(ingest, _ net.Addr) { ready <- ingest }})
+			return serve.Run(ctx, f.own(), serve.Options{Log: log, Pages: pages, Ready: func(ingest, _ net.Addr) { ready <- ingest }})
 		})
 		select {
 		case at := <-ready:

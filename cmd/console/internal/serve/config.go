@@ -38,6 +38,13 @@ type WebConfig struct {
 	Listen string `toml:"listen"`
 	Cert   string `toml:"cert"` // with Key: HTTPS; without: behind a proxy that does it
 	Key    string `toml:"key"`
+
+	// PasswordFile holds the password of the first account, "admin"; none: one is
+	// made up and written to the log, once.
+	PasswordFile string `toml:"password_file"`
+	// PlainHTTP says that browsers reach the pages without TLS, from elsewhere: a
+	// cookie may then travel in the clear.
+	PlainHTTP bool `toml:"plain_http"`
 }
 
 // DefaultConfig returns the defaults: everything that can have one.
@@ -66,6 +73,8 @@ max_connections = 4096
 listen = "127.0.0.1:8080"
 cert = ""                 # with a certificate: HTTPS; without one, put a proxy in front
 key = ""
+password_file = ""        # of the first account, "admin"; without one the log tells a made-up one
+plain_http = false        # true: browsers elsewhere reach the pages without TLS
 `
 
 // LoadConfig reads a file over the defaults. Keys that are none are refused.
