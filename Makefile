@@ -13,11 +13,10 @@ BUILDINFO = -X main.version=$(VERSION) \
             -X main.commitTime=$(COMMIT_TIME)
 
 # nethttpomithttp2 leaves HTTP/2 out (530 KB): the local API speaks HTTP/1.1.
-# -gcflags=all=-l leaves inlining out: 0.9 MB of flash and 0.7 MB of memory less for
-# some 4 microseconds a heartbeat more.
+# Inlining stays: without it (-gcflags=all=-l) the binary is 0.9 MB smaller, and each
+# heartbeat costs a quarter more and each start 10 ms.
 TAGS     = nethttpomithttp2
-GCFLAGS  = all=-l
-GOBUILD  = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -gcflags '$(GCFLAGS)' -ldflags '-s -w $(BUILDINFO)'
+GOBUILD  = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags '-s -w $(BUILDINFO)'
 
 .PHONY: help
 help: ## List the commands

@@ -153,7 +153,7 @@ func (r *release) ldflags() string {
 
 // build makes the static, stripped binary.
 func build(ctx context.Context, root, out string, t target, ldflags string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-gcflags", gcflags, "-ldflags", ldflags, "-o", out, "./cmd/socketha")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags", ldflags, "-o", out, "./cmd/socketha")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")
 	cmd.Env = append(cmd.Env, t.env...)

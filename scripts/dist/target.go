@@ -9,9 +9,6 @@ import (
 // tags are the build tags of the appliance's binary; those of the Makefile.
 const tags = "nethttpomithttp2"
 
-// gcflags are those of the Makefile, which says why.
-const gcflags = "all=-l"
-
 // target is one architecture that is delivered.
 type target struct {
 	name    string   // in file names
