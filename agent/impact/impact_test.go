@@ -352,8 +352,9 @@ func TestGap(t *testing.T) {
 		for _, e := range slices.Concat(got.OnFailover, got.RestoredOnFailover) {
 			known = known || e.Source != impact.SourceUnknown
 		}
-		if want := errA == nil && errB == nil && a.Major() == b.Major() && known; got.CapabilityGap != want {
-			rt.Fatalf("%t, want %t: %+v", got.CapabilityGap, want, got)
+		gap := errA == nil && errB == nil && a.Major() == b.Major() && len(got.OnFailover)+len(got.RestoredOnFailover) > 0
+		if got.CapabilityGap != gap || got.GapKnown != (gap && known) {
+			rt.Fatalf("%t and %t, want %t and %t: %+v", got.CapabilityGap, got.GapKnown, gap, gap && known, got)
 		}
 	})
 }

@@ -92,9 +92,9 @@ func (c *Conn) begin() {
 			c.take(datagram)
 		}
 	}
-	c.endpoint.tasks.Go(c.listen)
 	c.idle = time.AfterFunc(math.MaxInt64, c.checkIdle)
 	c.idle.Reset(c.endpoint.cfg.IdleTimeout)
+	c.endpoint.tasks.Go(c.listen) // last: the peer may have gone already, and the end stops the timer
 }
 
 // checkIdle closes the connection or sleeps until it could be idle next.
