@@ -269,6 +269,25 @@ func (b *box) logged() string {
 	return string(text)
 }
 
+// told waits until the log holds words, and returns it: alarms are told once they
+// are saved, which is after the status shows them.
+func (b *box) told(words string) string {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	for {
+		log := b.logged()
+		if strings.Contains(log, words) {
+			return log
+		}
+		select {
+		case <-ctx.Done():
+			b.t.Fatalf("%s: waited in vain for the log to tell: %s", b.serial, words)
+		case <-time.After(10 * time.Millisecond): // a file tells nobody that it grows
+		}
+	}
+}
+
 // until follows the status until cond holds and returns that document.
 func (b *box) until(what string, cond func(status.Document) bool) status.Document {
 	b.t.Helper()

@@ -203,7 +203,7 @@ func TestFailedSecondHalfRaisesOnce(t *testing.T) {
 	raised := func(d status.Document) bool { return d.Alarm != nil && d.Alarm.State == "raised" }
 	u.await("the alarm of a failed upgrade", [2]int{}, raised)
 	for i, b := range u.pair {
-		if log := b.logged(); strings.Count(log, "action=opened") != 1 || !strings.Contains(log, "cause=upgrade_failed") {
+		if log := b.told("action=opened"); strings.Count(log, "action=opened") != 1 || !strings.Contains(log, "cause=upgrade_failed") {
 			t.Errorf("%s: the log does not tell of one alarm for a failed upgrade", b.serial)
 		}
 		if d := u.follow[i].last(); !incompatible(d) {
@@ -227,7 +227,7 @@ func TestFailedSecondHalfRaisesOnce(t *testing.T) {
 	for i, b := range u.pair {
 		states := u.follow[i].alarms(0)
 		t.Logf("%s: alarm %s", b.serial, strings.Join(states, ", "))
-		log := b.logged()
+		log := b.told("action=closed")
 		if opened, closed := strings.Count(log, "action=opened"), strings.Count(log, "action=closed"); opened != 1 || closed != 1 || strings.Contains(log, "action=reopened") {
 			t.Errorf("%s: opened %d times, closed %d times, want once each", b.serial, opened, closed)
 		}
