@@ -123,26 +123,13 @@ func alarmInput(ev *status.Evaluation, d alarm.Declarations) alarm.Input {
 	connected, keepalive, version := ev.Conditions()
 	in := alarm.Input{
 		Readiness:  ev.Readiness(),
-		Conditions: alarm.Conditions{Connected: condition(connected), Keepalive: condition(keepalive), CompatibleVersion: condition(version)},
+		Conditions: alarm.Conditions{Connected: alarm.ConditionOf(string(connected)), Keepalive: alarm.ConditionOf(string(keepalive)), CompatibleVersion: alarm.ConditionOf(string(version))},
 		Declared:   d,
 	}
 	for code, since := range ev.Reasons() {
 		in.Reasons = append(in.Reasons, alarm.Reason{Code: string(code), Since: alarm.Instant(since)})
 	}
 	return in
-}
-
-func condition(s status.ConditionState) alarm.Condition {
-	switch s {
-	case status.StateOK:
-		return alarm.ConditionOK
-	case status.StateFail:
-		return alarm.ConditionFail
-	case status.StateNotEvaluated:
-		return alarm.ConditionNotEvaluated
-	case status.StateUnknown:
-	}
-	return alarm.ConditionUnknown
 }
 
 // record adds a transition to the history where the verdict is another one than

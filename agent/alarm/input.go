@@ -56,6 +56,20 @@ const (
 	ConditionNotEvaluated
 )
 
+// ConditionOf reads the word of the status document (contract section 1). Any other
+// word is unknown.
+func ConditionOf(word string) Condition {
+	switch word {
+	case "ok":
+		return ConditionOK
+	case "fail":
+		return ConditionFail
+	case "not_evaluated":
+		return ConditionNotEvaluated
+	}
+	return ConditionUnknown
+}
+
 // Reason is why the pair is not ready, and since when; a zero Since means since
 // it is first stated.
 type Reason struct {

@@ -348,3 +348,16 @@ func BenchmarkConsole(b *testing.B) {
 		saved = c.Save()
 	}
 }
+
+// The words of the status document, and nothing else, are conditions.
+func TestConditionOf(t *testing.T) {
+	for word, want := range map[status.ConditionState]alarm.Condition{
+		status.StateOK: alarm.ConditionOK, status.StateFail: alarm.ConditionFail,
+		status.StateNotEvaluated: alarm.ConditionNotEvaluated, status.StateUnknown: alarm.ConditionUnknown,
+		"": alarm.ConditionUnknown, "OK": alarm.ConditionUnknown,
+	} {
+		if got := alarm.ConditionOf(string(word)); got != want {
+			t.Errorf("%q: %d, want %d", word, got, want)
+		}
+	}
+}

@@ -4,10 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
-	"syscall"
 	"testing"
-	"unsafe"
 
 	"socketha/platform/unixsock"
 	"socketha/scripts/needs"
@@ -17,26 +14,6 @@ const (
 	plainUser  = 54321
 	adminGroup = 54322
 )
-
-// as runs fn as another user, on a thread that dies with it.
-func as(user int, groups []uint32, fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		for _, call := range [][3]uintptr{
-			{syscall.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(unsafe.SliceData(groups)))},
-			{syscall.SYS_SETGID, uintptr(user)},
-			{syscall.SYS_SETUID, uintptr(user)},
-		} {
-			if _, _, errno := syscall.RawSyscall(call[0], call[1], call[2], 0); errno != 0 {
-				done <- errno
-				return
-			}
-		}
-		done <- fn()
-	}()
-	return <-done
-}
 
 // By the kernel's word: root may declare, and a member of the admin group by its
 // supplementary groups (SO_PEERGROUPS); a user of neither may read, and no more.
@@ -70,7 +47,7 @@ func TestRootWhoMayDeclare(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var conn net.Conn
-			if err := as(c.user, c.groups, func() (err error) {
+			if err := needs.As(c.user, c.user, c.groups, func() (err error) {
 				conn, err = net.Dial("unix", path)
 				return err
 			}); err != nil {

@@ -5,10 +5,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -19,27 +17,6 @@ const (
 	otherUser  = 54321
 	adminGroup = 54322
 )
-
-// as runs fn with another user, group and supplementary groups, on a thread
-// that dies with it: the rest of the process stays what it is.
-func as(user, group int, groups []uint32, fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		for _, call := range [][3]uintptr{
-			{unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(unsafe.SliceData(groups)))},
-			{unix.SYS_SETGID, uintptr(group)},
-			{unix.SYS_SETUID, uintptr(user)},
-		} {
-			if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], 0); errno != 0 {
-				done <- errno
-				return
-			}
-		}
-		done <- fn()
-	}()
-	return <-done
-}
 
 // reachable lets everybody into the folder the socket's folder is in.
 func reachable(t *testing.T) (path string) {
@@ -71,10 +48,10 @@ func TestRootGroupOwnsTheSocket(t *testing.T) {
 		}
 		return err
 	}
-	if err := as(otherUser, otherUser, []uint32{adminGroup}, dial); err != nil {
+	if err := needs.As(otherUser, otherUser, []uint32{adminGroup}, dial); err != nil {
 		t.Errorf("a member cannot connect: %v", err)
 	}
-	if err := as(otherUser, otherUser, nil, dial); !errors.Is(err, unix.EACCES) {
+	if err := needs.As(otherUser, otherUser, nil, dial); !errors.Is(err, unix.EACCES) {
 		t.Errorf("connecting as a stranger: %v, want %v", err, unix.EACCES)
 	}
 }
@@ -92,7 +69,7 @@ func TestRootPeerOfAnotherUser(t *testing.T) {
 		groups[i] = uint32(adminGroup + i)
 	}
 	var client, server net.Conn
-	err := as(otherUser, otherUser, groups, func() error {
+	err := needs.As(otherUser, otherUser, groups, func() error {
 		client, server = connected(t, l, path)
 		return nil
 	})

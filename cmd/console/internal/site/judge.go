@@ -307,7 +307,7 @@ func (v *Verdict) ready(heard []Report) bool {
 func (v *Verdict) Input() alarm.Input {
 	in := alarm.Input{
 		Conditions: alarm.Conditions{
-			Connected: condition(v.Connected), Keepalive: condition(v.Keepalive), CompatibleVersion: condition(v.CompatibleVersion),
+			Connected: alarm.ConditionOf(string(v.Connected)), Keepalive: alarm.ConditionOf(string(v.Keepalive)), CompatibleVersion: alarm.ConditionOf(string(v.CompatibleVersion)),
 		},
 		Declared: v.declared,
 	}
@@ -325,16 +325,3 @@ func Instant(t time.Time) alarm.Instant { return alarm.Instant(t.UnixNano()) }
 
 // Time returns the moment of an instant, in UTC.
 func Time(i alarm.Instant) time.Time { return time.Unix(0, int64(i)).UTC() }
-
-func condition(s status.ConditionState) alarm.Condition {
-	switch s {
-	case status.StateOK:
-		return alarm.ConditionOK
-	case status.StateFail:
-		return alarm.ConditionFail
-	case status.StateNotEvaluated:
-		return alarm.ConditionNotEvaluated
-	case status.StateUnknown:
-	}
-	return alarm.ConditionUnknown
-}
