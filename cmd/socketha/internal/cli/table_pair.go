@@ -16,8 +16,8 @@ var declareExits = []exitDoc{
 	{ExitNotRunning, "the agent is not running"},
 }
 
-// pairCommands are about what the pair does and what is done to it.
-func pairCommands() []command {
+// costCommands are about what the pair went through and what a failover would cost.
+func costCommands() []command {
 	return []command{
 		{
 			name: "impact", summary: "show what a failover would cost this site",
@@ -68,6 +68,12 @@ func pairCommands() []command {
 			exits: askExits,
 			run:   runSupportRequest,
 		},
+	}
+}
+
+// upgradeCommands are about firmware upgrades.
+func upgradeCommands() []command {
+	return []command{
 		{
 			name: "upgrade begin", summary: "declare that this Socket is being upgraded",
 			long: `Tells the agent, and by it the peer, that the firmware of this Socket is being
@@ -114,6 +120,12 @@ func pairCommands() []command {
 			exits: askExits,
 			run:   runUpgradePlan,
 		},
+	}
+}
+
+// failoverCommands are about failovers made by hand.
+func failoverCommands() []command {
+	return []command{
 		{
 			name: "failover begin", summary: "declare that a failover is made by hand",
 			long: `Tells the agent that you are about to fail over by hand, so that both Sockets or
